@@ -1,0 +1,331 @@
+// Runs a generator as a coroutine. The coroutine and the Future of its result are one object.
+//
+// Running it is a loop: a yielded Future that is done is answered at once, without a
+// promise and without recursion; after a good many of these in a row (see `_mayGoOn`) it
+// gives way for a turn. A pending one suspends it behind a gate, a promise whose reaction is the next
+// step: promises are the cheapest way to come back in the async context (see
+// AsyncLocalStorage) in which the coroutine ran when it was suspended, and the step never
+// runs inside the call that settled the Future.
+//
+// Cancelling. What the coroutine waits on is cancelled if the coroutine created it (see
+// FutureOwner), and when that has ended CancelledError is thrown into the generator. Not
+// `generator.return()`: with a delegated generator whose `finally` yields, that would let
+// the outer one go on behind its `yield*`. From then on it is unwinding:
+//
+//   RUNNING --cancel--> UNWINDING --generator ends--> done, as cancelled
+//
+// `finally` blocks may yield while it unwinds. Each such wait is shielded; together they
+// have CLEANUP_MS. Code that swallows the error is to get it again at its next yield. A
+// yield looks the same from here whether it stands in a `finally` or behind a `catch`
+// that swallowed; but a function whose source has neither `finally` nor `yield*` can only
+// have swallowed, and gets it at once. Any other gets it when CLEANUP_MS are over.
+import { _setConverter } from "../ioloop/converter.ts";
+import { describeError } from "../ioloop/errors.ts";
+import { _currentOwner, _enterOwner, _mayGoOn, isThenable } from "../ioloop/future.ts";
+import { appLog, BadYieldError, CancelledError, Future, IOLoop } from "../ioloop/mod.ts";
+import type { FutureListener, FutureOwner, FutureScope, Timeout } from "../ioloop/mod.ts";
+import { Gather } from "./_gather.ts";
+import { Return } from "./return.ts";
+import { Runner } from "./runner.ts";
+import { YieldPoint } from "./yield_point.ts";
+import type { CoroutineGenerator, Yielded } from "./types.ts";
+
+const MAX_RETHROWS = 100; // times that a coroutine may swallow its cancellation
+const CLEANUP_MS = 5000; // for all the waits of a coroutine that unwinds
+
+const CLEANUP_REGEXP = /\bfinally\b|\byield\s*\*/;
+
+/** Yielded, lets one turn of the loop go by; `yield` and `yield null` do the same. */
+export const moment: null = null;
+
+/** A function whose generator a coroutine runs; only its source is looked at. */
+export type GeneratorSource = (...args: never[]) => unknown;
+
+/**
+ * Is a running generator and the Future of its result in one. `coroutine` makes it; so do
+ * `convertYielded` and yielding a generator.
+ */
+export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwner {
+  readonly #generator: CoroutineGenerator<T>;
+  readonly #source: GeneratorSource | null;
+  #waiting: Future<unknown> | null = null; // there exactly while it is suspended
+  #open: (() => void) | null = null; // opens the gate; there once it was suspended
+  #cancelError: CancelledError | null = null; // cancel() was called
+  #unwinding = false; // #cancelError was thrown into the generator
+  #overtime = false; // CLEANUP_MS are over
+  #rethrows = 0;
+  #cleanupTimer: Timeout | null = null;
+  #loop: IOLoop | null = null; // whose timer that is
+  #runner: Runner | null = null; // there once a YieldPoint was yielded
+
+  /** Where it belongs; coroutines that it starts belong there too. @ignore */
+  readonly _scope: FutureScope | null;
+
+  /**
+   * Makes a coroutine of `generator` that does nothing until {@linkcode run}. `source` is the
+   * function it came from, if that is known.
+   */
+  constructor(
+    generator: CoroutineGenerator<T>,
+    source: GeneratorSource | null = null,
+  ) {
+    super();
+    this.#generator = generator;
+    this.#source = source;
+    this._scope = this._owner === null ? null : this._owner._scope;
+  }
+
+  /** Starts it: runs to the first yield that has to be waited for. Returns itself. */
+  run(): this {
+    this.#step(undefined, false);
+    return this;
+  }
+
+  /**
+   * Cancels it: what it waits for is cancelled, then {@linkcode CancelledError} is thrown at
+   * its yield. The Future is done when the generator has ended. Returns false when it was
+   * done already.
+   */
+  override cancel(reason?: unknown): boolean {
+    if (this.done()) return false;
+    if (this.#cancelError !== null) return true;
+    this.#cancelError = reason instanceof CancelledError ? reason : new CancelledError(reason);
+    const waiting = this.#waiting;
+    if (waiting === null) return true; // it runs: thrown at its next yield
+    if (waiting._owner === this) waiting.cancel(this.#cancelError);
+    else this.#stopWaiting(waiting);
+    return true;
+  }
+
+  /** Lets it go on: what it waits for is done. @ignore */
+  _settled(future: Future<unknown>): void {
+    if (future === this.#waiting) this.#open!();
+  }
+
+  #step(sent: unknown, failed: boolean): void {
+    const former = _enterOwner(this);
+    try {
+      do {
+        if (this.#cancelError !== null && this.#mustThrow()) {
+          sent = this.#cancelError;
+          failed = true;
+        }
+        const { done, value } = failed ? this.#generator.throw(sent) : this.#generator.next(sent);
+        if (done) return this.#returned(value);
+        let future: Future<unknown>;
+        if (value instanceof Future) future = value;
+        else {
+          try {
+            future = this._convert(value);
+          } catch (error) {
+            sent = error;
+            failed = true;
+            continue;
+          }
+        }
+        if (!future.done()) {
+          if (this.#cancelError === null || !this.#mustNotWait()) {
+            return this.#suspend(future);
+          }
+          if (future._owner === this) future.cancel(this.#cancelError);
+          continue;
+        }
+        failed = !future._fulfilled;
+        if (failed) future._observe();
+        sent = future._value;
+      } while (_mayGoOn());
+      const turn = new Future<unknown>();
+      afterTurn(() => turn._settle(failed ? 2 : 1, sent));
+      this.#suspend(turn);
+    } catch (error) {
+      this.#threw(error);
+    } finally {
+      _enterOwner(former);
+    }
+  }
+
+  #suspend(future: Future<unknown>): void {
+    if (this.#open === null) this._scope?._add(this as Future<unknown>);
+    if (this.#unwinding && this.#cleanupTimer === null) this.#limitCleanup();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting = future;
+    this.#open = resolve;
+    promise.then(() => this.#resume(future));
+    future._listen(this);
+  }
+
+  #resume(future: Future<unknown>): void {
+    this.#waiting = null;
+    if (future.done()) this.#step(future._value, !future._fulfilled);
+    else this.#step(undefined, false); // it stopped waiting: #step throws #cancelError
+  }
+
+  #stopWaiting(future: Future<unknown>): void {
+    future._unlisten(this);
+    this.#open!();
+  }
+
+  // Whether the next resumption throws #cancelError: the first one after cancel() does, and
+  // so do those that give it again to code that swallowed it.
+  #mustThrow(): boolean {
+    if (this.#unwinding && !this.#overtime && !this.#cannotCleanUp()) {
+      return false;
+    }
+    this.#unwinding = true;
+    if (this.#rethrows++ < MAX_RETHROWS) return true;
+    throw new Error(
+      `Cannot cancel the coroutine: it swallowed its cancellation ${MAX_RETHROWS} times`,
+    );
+  }
+
+  #mustNotWait(): boolean {
+    return !this.#unwinding || this.#overtime || this.#cannotCleanUp();
+  }
+
+  #cannotCleanUp(): boolean {
+    const source = this.#source;
+    return source !== null &&
+      !CLEANUP_REGEXP.test(Function.prototype.toString.call(source));
+  }
+
+  #limitCleanup(): void {
+    this.#loop = IOLoop.current();
+    this.#cleanupTimer = this.#loop.callLater(CLEANUP_MS, () => {
+      this.#overtime = true;
+      const waiting = this.#waiting;
+      if (waiting === null) return;
+      if (waiting._owner === this) waiting.cancel(this.#cancelError);
+      if (this.#waiting === waiting && !waiting.done()) {
+        this.#stopWaiting(waiting);
+      }
+    });
+  }
+
+  #returned(result: T): void {
+    if (this.#cancelError !== null) this.#end(3, this.#cancelError);
+    else {
+      const leak = this.#runner?._leak() ?? null;
+      if (leak === null) this.#end(1, result);
+      else this.#end(2, leak);
+    }
+  }
+
+  #threw(error: unknown): void {
+    if (error instanceof Return) this.#returned(error.value as T);
+    else if (this.#cancelError !== null) {
+      if (!(error instanceof CancelledError)) {
+        appLog.error("Exception in a coroutine that was cancelled: {error}", {
+          error: describeError(error),
+        });
+      }
+      this.#end(3, this.#cancelError);
+    } else this.#end(error instanceof CancelledError ? 3 : 2, error);
+  }
+
+  #end(state: 1 | 2 | 3, value: unknown): void {
+    if (this.#cleanupTimer !== null) {
+      this.#loop!.removeTimeout(this.#cleanupTimer);
+    }
+    if (this.#open !== null) this._scope?._delete(this as Future<unknown>);
+    this._settle(state, value);
+  }
+
+  /** Turns what its generator yields into a Future. @ignore */
+  _convert(value: unknown): Future<unknown> {
+    if (value instanceof YieldPoint) {
+      return (this.#runner ??= new Runner(this))._watch(value);
+    }
+    return convertWith(value, (child) => this._convert(child));
+  }
+}
+
+// A YieldPoint means something only to the coroutine that runs at the moment.
+function convert(value: unknown): Future<unknown> {
+  const owner = _currentOwner();
+  return owner instanceof Coroutine ? owner._convert(value) : convertWith(value, convert);
+}
+
+function convertWith(
+  value: unknown,
+  child: (value: unknown) => Future<unknown>,
+): Future<unknown> {
+  if (value instanceof Future) return value;
+  if (value === null || value === undefined) return nextTurn();
+  if (isThenable(value)) return Future.from(value);
+  if (typeof value === "object") {
+    if (isGenerator(value)) return new Coroutine(value).run();
+    if (Array.isArray(value)) return new Gather(value.map(child), null);
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) {
+      return new Gather(Object.values(value).map(child), Object.keys(value));
+    }
+    for (const [type, converter] of registered) {
+      if (value instanceof type) return child(converter(value));
+    }
+  }
+  throw new BadYieldError(value);
+}
+
+type Registered = readonly [
+  // deno-lint-ignore no-explicit-any -- a class with any constructor
+  abstract new (...args: any[]) => unknown,
+  // deno-lint-ignore no-explicit-any -- called with instances of that class only
+  (value: any) => unknown,
+];
+const registered: Registered[] = [];
+
+/** Is the type of {@linkcode convertYielded}: a function, and a way to teach it more. */
+export interface ConvertYielded {
+  /** Turns `value` into a Future; see {@linkcode convertYielded}. */
+  <Y>(value: Y): Future<Yielded<Y>>;
+  /** Makes instances of `type` yieldable: `converter` turns one into what already is. */
+  register<T>(
+    // deno-lint-ignore no-explicit-any -- a class with any constructor
+    type: abstract new (...args: any[]) => T,
+    converter: (value: T) => unknown,
+  ): void;
+}
+
+/**
+ * Turns what a coroutine may yield into a Future: `null` (one turn of the loop), a Future, a
+ * thenable, a generator, an array or a plain record of these, or an instance of a class that
+ * was registered. Throws {@linkcode BadYieldError} for anything else.
+ *
+ * @example A class of one's own
+ * ```ts
+ * import { convertYielded } from "@waterspout/waterspout/gen";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Job {
+ *   constructor(readonly work: Promise<number>) {}
+ * }
+ * convertYielded.register(Job, (job) => job.work);
+ * assertEquals(await convertYielded(new Job(Promise.resolve(3))), 3);
+ * ```
+ */
+export const convertYielded: ConvertYielded = Object.assign(convert, {
+  register(type: Registered[0], converter: Registered[1]): void {
+    registered.push([type, converter]);
+  },
+}) as ConvertYielded;
+
+/** Tells whether `value` is a generator object. */
+export function isGenerator(
+  value: unknown,
+): value is CoroutineGenerator<unknown> {
+  return Object.prototype.toString.call(value) === "[object Generator]";
+}
+
+function nextTurn(): Future<undefined> {
+  const future = new Future<undefined>();
+  afterTurn(() => future._settle(1, undefined));
+  return future;
+}
+
+function afterTurn(fn: () => void): void {
+  const loop = IOLoop.current(false);
+  if (loop?.running) loop.addCallback(fn);
+  else setImmediate(fn);
+}
+
+_setConverter(convert);

@@ -1,0 +1,48 @@
+/**
+ * Coroutines written as generators: yield what has to be waited for, get its result. Stands
+ * on `ioloop/` only.
+ *
+ * ```ts
+ * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Multi, sleep } from "@waterspout/waterspout/gen";
+ *
+ * await new IOLoop().run(function* () {
+ *   yield* sleep(1);
+ *   yield* Multi([sleep(1), sleep(2)]);
+ * });
+ * ```
+ *
+ * @module
+ */
+export {
+  type ConvertYielded,
+  convertYielded,
+  Coroutine,
+  type GeneratorSource,
+  moment,
+} from "./coroutine.ts";
+export {
+  coroutine,
+  type CoroutineFunction,
+  engine,
+  isCoroutineFunction,
+} from "./coroutine_function.ts";
+export { YieldPoint, type YieldPointRunner } from "./yield_point.ts";
+export { Runner } from "./runner.ts";
+export { Callback, type ResultCallback, Wait, WaitAll } from "./callback.ts";
+export { Task, type TaskResult } from "./task.ts";
+export { Multi, multi, multiFuture, type MultiOptions } from "./multi.ts";
+export { sleep } from "./sleep.ts";
+export { shield } from "./shield.ts";
+export { withTimeout, type WithTimeoutOptions } from "./with_timeout.ts";
+export { Return } from "./return.ts";
+export { Arguments } from "./arguments.ts";
+export type { CoroutineGenerator, Yieldable, Yielded } from "./types.ts";
+export type { ErrorClass } from "./_gather.ts";
+export {
+  KeyReuseError,
+  LeakedCallbackError,
+  ReturnValueIgnoredError,
+  UnknownKeyError,
+} from "./errors.ts";
+export { BadYieldError, CancelledError, TimeoutError } from "../ioloop/mod.ts";

@@ -1,0 +1,80 @@
+import type { Data, IOStream } from "../iostream/mod.ts";
+import type { Future } from "../ioloop/mod.ts";
+import type { HTTPHeaders } from "./headers.ts";
+
+/** Is what took over a connection, as the server sees it: a WebSocket, for one. */
+export interface Upgraded {
+  /** Ends its protocol in the way that tells the peer; then the stream closes. */
+  shutdown(): void;
+  /** Closes at once. */
+  close(): void;
+  /** Is to be called once when it has ended; set by the server. */
+  onEnd: (() => void) | null;
+}
+
+/**
+ * Is what an application writes its answer to: one head, pieces of a body, the end. One
+ * answer belongs to each request.
+ */
+export interface HTTPConnection {
+  /** The address of the peer; `0.0.0.0` when it has none. */
+  readonly remoteIp: string;
+  /** The address the client reached, as in a URL: `127.0.0.1:8888`. */
+  readonly localAddress: string;
+  /** `http` or `https`. */
+  readonly protocol: "http" | "https";
+  /** The field line `Date: ...` of now, give or take a second, with its CRLF. */
+  readonly dateField: string;
+  /** Returns the time in ms on the scale of the loop. */
+  time(): number;
+
+  /**
+   * Writes the head of an answer that is streamed. Without a Content-Length the body is
+   * chunked (RFC 9112 7.1) or, for an HTTP/1.0 client, ends with the connection. Answers to
+   * HEAD, and with status 1xx, 204 or 304, have no body.
+   *
+   * @throws {Error} when a head was written already.
+   * @throws {HTTPOutputError} when the Content-Length is not a number.
+   */
+  writeHeaders(code: number, reason: string, headers: HTTPHeaders): void;
+
+  /**
+   * Writes a piece of the body. The Future is done when it is in the kernel.
+   *
+   * @throws {HTTPOutputError} when it is more than Content-Length said; the connection closes.
+   * @throws {StreamClosedError} when the client is gone.
+   */
+  write(chunk: Data): Future<void>;
+
+  /**
+   * Ends the answer.
+   *
+   * @throws {HTTPOutputError} when it is less than Content-Length said; the connection closes.
+   */
+  finish(): void;
+
+  /**
+   * Writes a whole answer. `head` is the status line and the field lines, in latin-1, each
+   * with its CRLF, without those that frame the answer (Content-Length, Connection);
+   * `length` is the length of `body` in bytes.
+   *
+   * @ignore
+   */
+  _respond(code: number, head: string, body: Data, length: number): void;
+
+  /** Returns a Future that is done when all that was written is in the kernel. */
+  written(): Future<void>;
+
+  /** Sets who is called if the client leaves before the answer is finished. */
+  onClose: (() => void) | null;
+
+  /** Gives up a request whose answer cannot be finished: the connection closes. */
+  abort(error?: unknown): void;
+
+  /**
+   * Hands over the stream; the connection does nothing more with it. The bytes that came
+   * behind the request are still in it. `upgraded` is told when the server
+   * shuts down.
+   */
+  detach(upgraded?: Upgraded): IOStream;
+}

@@ -1,0 +1,70 @@
+/**
+ * HTTP/1.1: parser, headers, cookies, forms and the server. The parsing half knows no stream
+ * and no loop; the server stands on `iostream/`.
+ *
+ * @example Parse a head without a connection
+ * ```ts
+ * import { RequestParser } from "@waterspout/waterspout/http";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parser = new RequestParser();
+ * const bytes = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+ * assertEquals(parser.parse(bytes, 0, bytes.length), bytes.length);
+ * assertEquals(parser.head.method, "GET");
+ * ```
+ *
+ * @module
+ */
+export { ChunkedDecoder, type ChunkedDecoderOptions } from "./chunked_decoder.ts";
+export type { HTTPConnection, Upgraded } from "./connection.ts";
+export { parseCookie } from "./cookie.ts";
+export { encodeUsernamePassword } from "./credentials.ts";
+export { HTTPInputError, type HTTPMessageErrorOptions, HTTPOutputError } from "./errors.ts";
+export { parseBodyArguments, type ParseBodyConfig, setParseBodyConfig } from "./form.ts";
+export { HTTPHeaders, type HTTPHeadersInit } from "./headers.ts";
+export { jsonDecode, jsonEncode } from "./json.ts";
+export { linkify, type LinkifyOptions } from "./linkify.ts";
+export { type HTTPFile, type ParseMultipartConfig, parseMultipartFormData } from "./multipart.ts";
+export { encodeHeader, parseHeader } from "./parse_header.ts";
+export { parseQsBytes, type ParseQsOptions } from "./query_string.ts";
+export { getContentRange, parseRequestRange } from "./range.ts";
+export { type ArgumentValues, HTTPServerRequest } from "./request.ts";
+export { RequestHead } from "./request_head.ts";
+export { RequestParser, type RequestParserOptions } from "./request_parser.ts";
+export { formatResponseHead, statusLine } from "./response_head.ts";
+export {
+  HTTPServer,
+  type HTTPServerApp,
+  type HTTPServerOptions,
+  type ShutdownOptions,
+  type ShutdownResult,
+} from "./server.ts";
+export {
+  type ConnectionLimits,
+  HTTP1ServerConnection,
+  type ServerConnectionHost,
+} from "./server_connection.ts";
+export { squeeze } from "./squeeze.ts";
+export {
+  parseRequestStartLine,
+  parseResponseStartLine,
+  type RequestStartLine,
+  type ResponseStartLine,
+} from "./start_line.ts";
+export { reasonPhrase, responses } from "./status.ts";
+export { formatTimestamp } from "./timestamp.ts";
+export { nativeStr, recursiveUnicode, toBasestring, toUnicode, utf8 } from "./unicode.ts";
+export { qsToQsl, splitHostAndPort, type UrlArguments, urlConcat } from "./url.ts";
+export {
+  urlEscape,
+  type UrlEscapeOptions,
+  urlUnescape,
+  type UrlUnescapeOptions,
+} from "./url_escape.ts";
+export { xhtmlEscape, xhtmlUnescape } from "./xhtml.ts";
+export {
+  AsyncHTTPClient,
+  type FetchOptions,
+  HTTPClientError,
+  type HTTPResponse,
+} from "./client.ts";

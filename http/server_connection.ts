@@ -1,0 +1,514 @@
+// Serves the requests of one connection, one after the other:
+//
+//   HEAD --head complete--> BODY --body complete--> ANSWER --answer finished--> HEAD
+//     |                      |                        |
+//     +------- refused ------+                        +--upgrade--> DETACHED
+//              v                                      +--last answer--> closed
+//            DRAIN --peer closed, or DRAIN_MS--> closed
+//
+// It parses in place (see StreamConsumer). While an answer is due, what else comes waits in
+// the stream's buffer; an answer that is finished inside the call is followed by the next
+// request in the same pass, so pipelined answers leave in one write.
+//
+// DRAIN: closing a socket with unread bytes makes the kernel reset the connection, and the
+// peer may lose the answer (RFC 9112 9.6). So a refused connection ends its sending side and
+// reads on for a while, into nothing.
+//
+// A peer that ends its sending side while an answer is due has left, or it waits: from here
+// both look the same. A client that is gone answers to bytes with a reset, so it is sent
+// interim answers (RFC 9110 15.2: any number may precede an answer, and a client that does
+// not expect them skips them), at growing intervals.
+import { describeError } from "../ioloop/errors.ts";
+import { appLog, genLog } from "../ioloop/mod.ts";
+import { StreamClosedError } from "../iostream/mod.ts";
+import { ByteCollector } from "./_byte_collector.ts";
+import { ChunkedDecoder } from "./chunked_decoder.ts";
+import { HTTPInputError, HTTPOutputError } from "./errors.ts";
+import { RequestParser } from "./request_parser.ts";
+import { HTTPServerRequest } from "./request.ts";
+import { formatResponseHead, statusLine } from "./response_head.ts";
+import type { Future, Timeout } from "../ioloop/mod.ts";
+import type { Data, IOStream, StreamConsumer } from "../iostream/mod.ts";
+import type { HTTPConnection, Upgraded } from "./connection.ts";
+import type { HTTPHeaders } from "./headers.ts";
+
+const DRAIN_MS = 1000;
+const FIRST_PROBE_MS = 10; // an answer that is nearly ready goes out without a probe
+const LAST_PROBE_MS = 5000;
+
+/** Is what the connections of one server have in common. */
+export interface ServerConnectionHost {
+  /** Handles a request whose body is there. */
+  handle(request: HTTPServerRequest): void;
+  /** Forgets a connection that closed or, with `upgraded`, changed its protocol. */
+  forget(connection: HTTP1ServerConnection, upgraded?: Upgraded): void;
+  /** The time, as exact as {@linkcode precision} says. */
+  readonly now: number;
+  /** How far `now` may be behind, in ms. */
+  readonly precision: number;
+  /** The field line `Date: ...`, as exact. */
+  readonly dateField: string;
+  /** Whether connections end with the answer in progress. */
+  readonly closing: boolean;
+  /** The limits. */
+  readonly limits: ConnectionLimits;
+}
+
+/** Holds the limits of a connection; times are in ms, sizes in bytes. */
+export interface ConnectionLimits {
+  /** Whether every answer closes its connection. */
+  readonly noKeepAlive: boolean;
+  /** Bytes of the start line and all fields. */
+  readonly maxHeaderSize: number;
+  /** Number of fields. */
+  readonly maxHeaderCount: number;
+  /** Bytes of a chunk's size and its extension. */
+  readonly maxChunkLineSize: number;
+  /** Bytes of a body. */
+  readonly maxBodySize: number;
+  /** Time between requests, and before the first. */
+  readonly idleConnectionTimeout: number;
+  /** Time for a head, from its first byte. */
+  readonly headerTimeout: number;
+  /** Time for a body, from the end of its head. */
+  readonly bodyTimeout: number;
+  /** Time in which a write must get on. */
+  readonly writeTimeout: number;
+}
+
+const State = { HEAD: 0, BODY: 1, ANSWER: 2, DRAIN: 3, DETACHED: 4, CLOSED: 5 } as const;
+type State = typeof State[keyof typeof State];
+
+/** Serves one connection; see the top of this file. */
+export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
+  /** See {@linkcode HTTPConnection.remoteIp}. */
+  readonly remoteIp: string;
+  /** See {@linkcode HTTPConnection.protocol}. */
+  readonly protocol: "http" | "https";
+  /** See {@linkcode HTTPConnection.onClose}. */
+  onClose: (() => void) | null = null;
+
+  readonly #stream: IOStream;
+  readonly #host: ServerConnectionHost;
+  readonly #parser: RequestParser;
+  #state: State = State.HEAD;
+  #parsing = false; // inside _data
+  #headTimed = false; // the deadline is that of a head in progress
+  #deadline: number; // for what the state waits for; Infinity in ANSWER
+  #began = 0; // loop.time() of the bytes that are parsed
+  #request: HTTPServerRequest | null = null; // in BODY and ANSWER
+
+  // The request's body, in BODY.
+  #body: ByteCollector | null = null;
+  #missing = 0; // of a body with Content-Length
+  #chunks: ChunkedDecoder | null = null;
+
+  // The answer, in ANSWER.
+  #keepAlive = false;
+  #headWritten = false;
+  #bodiless = false; // what is written of a body is dropped
+  #chunked = false;
+  #announced = -1; // bytes that Content-Length still promises; -1: no promise
+
+  // A stalled write: how much was unwritten when last looked at, and since when.
+  #unwritten = 0;
+  #unwrittenSince = 0;
+
+  #probe: Timeout | null = null;
+  #probeDelay = FIRST_PROBE_MS;
+
+  /** Starts to serve `stream`. */
+  constructor(
+    stream: IOStream,
+    host: ServerConnectionHost,
+    remoteIp: string,
+    protocol: "http" | "https",
+  ) {
+    this.#stream = stream;
+    this.#host = host;
+    this.remoteIp = remoteIp;
+    this.protocol = protocol;
+    this.#parser = new RequestParser(host.limits);
+    this.#deadline = this.#after(host.limits.idleConnectionTimeout);
+    stream._consume(this);
+  }
+
+  /** See {@linkcode HTTPConnection.localAddress}. */
+  get localAddress(): string {
+    const { conn } = this.#stream;
+    const address = conn !== null && "localAddr" in conn ? conn.localAddr as Deno.Addr : null;
+    if (address === null || !("hostname" in address)) return "localhost";
+    const { hostname, port } = address;
+    return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  }
+
+  /** See {@linkcode HTTPConnection.dateField}. */
+  get dateField(): string {
+    return this.#host.dateField;
+  }
+
+  /** See {@linkcode HTTPConnection.time}. */
+  time(): number {
+    return this.#stream.ioLoop.time();
+  }
+
+  /** Whether it waits for the first byte of a request. */
+  get idle(): boolean {
+    return this.#state === State.HEAD && !this.#parser.started;
+  }
+
+  /** Closes it at once; a client that waits for an answer gets none. */
+  close(): void {
+    this.#stream.close();
+  }
+
+  /** See {@linkcode HTTPConnection.abort}. */
+  abort(error: unknown = null): void {
+    this.onClose = null;
+    this.#stream.close(error);
+  }
+
+  /** See {@linkcode HTTPConnection.detach}. */
+  detach(upgraded?: Upgraded): IOStream {
+    this.#state = State.DETACHED;
+    this.#stopProbing();
+    this.onClose = null;
+    this.#host.forget(this, upgraded);
+    return this.#stream;
+  }
+
+  /** See {@linkcode HTTPConnection.writeHeaders}. */
+  writeHeaders(code: number, reason: string, headers: HTTPHeaders): void {
+    this.#checkAnswer();
+    if (this.#headWritten) throw new Error("Cannot write the head of the answer: it was written");
+    this.#headWritten = true;
+    const length = headers.get("Content-Length");
+    if (length !== null && !/^\d+$/.test(length)) {
+      throw new HTTPOutputError(
+        `Cannot write the head of the answer: its Content-Length is ${JSON.stringify(length)}`,
+      );
+    }
+    const request = this.#request!;
+    this.#bodiless = hasNoBody(request.method, code);
+    if (headers.get("Connection", "").toLowerCase() === "close") this.#keepAlive = false;
+    let framing = "";
+    if (length !== null) this.#announced = this.#bodiless ? -1 : Number(length);
+    else if (!this.#bodiless) {
+      if (request.version === "HTTP/1.1") {
+        this.#chunked = true;
+        framing = "Transfer-Encoding: chunked\r\n";
+      } else this.#keepAlive = false;
+    }
+    if (!headers.has("Connection")) framing += this.#connectionField();
+    const head = formatResponseHead(code, reason, headers);
+    this.#stream._writeLatin1(`${head.slice(0, -2)}${framing}\r\n`);
+  }
+
+  /** See {@linkcode HTTPConnection.write}. */
+  write(chunk: Data): Future<void> {
+    this.#checkAnswer();
+    if (!this.#headWritten) throw new Error("Cannot write a body: the head was not written");
+    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+    if (this.#announced >= 0 && (this.#announced -= bytes.length) < 0) {
+      const error = new HTTPOutputError(
+        "Cannot write the body: it is longer than its Content-Length",
+      );
+      this.abort(error);
+      throw error;
+    }
+    if (!this.#bodiless && bytes.length > 0) {
+      if (this.#chunked) this.#stream._writeLatin1(`${bytes.length.toString(16)}\r\n`);
+      this.#stream._writeBytes(bytes);
+      if (this.#chunked) this.#stream._writeLatin1("\r\n");
+    }
+    return this.written();
+  }
+
+  /** See {@linkcode HTTPConnection.written}. */
+  written(): Future<void> {
+    return this.#stream._whenWritten();
+  }
+
+  /** See {@linkcode HTTPConnection.finish}. */
+  finish(): void {
+    this.#checkAnswer();
+    if (!this.#headWritten) throw new Error("Cannot finish the answer: it has no head");
+    if (this.#announced > 0) {
+      const error = new HTTPOutputError(
+        `Cannot finish the answer: ${this.#announced} bytes of its Content-Length are missing`,
+      );
+      this.abort(error);
+      throw error;
+    }
+    if (this.#chunked) this.#stream._writeLatin1("0\r\n\r\n");
+    this.#answered();
+  }
+
+  /** See {@linkcode HTTPConnection}. @ignore */
+  _respond(code: number, head: string, body: Data, length: number): void {
+    this.#checkAnswer();
+    if (this.#headWritten) throw new Error("Cannot answer: the head was written already");
+    const bodiless = hasNoBody(this.#request!.method, code);
+    let text = head + this.#connectionField();
+    if (!bodiless || this.#request!.method === "HEAD") text += `Content-Length: ${length}\r\n`;
+    if (bodiless) this.#stream._writeLatin1(`${text}\r\n`);
+    else if (typeof body !== "string") {
+      this.#stream._writeLatin1(`${text}\r\n`);
+      this.#stream._writeBytes(body);
+    } else if (body.length === length) this.#stream._writeLatin1(`${text}\r\n${body}`); // ASCII
+    else {
+      this.#stream._writeLatin1(`${text}\r\n`);
+      this.#stream._writeText(body);
+    }
+    this.#answered();
+  }
+
+  /** Parses what came; called by the stream. @ignore */
+  _data(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#began === 0) this.#began = this.#stream.ioLoop._turnTime;
+    this.#parsing = true;
+    let at = start;
+    try {
+      while (at < end) {
+        if (this.#state === State.HEAD) {
+          const stop = this.#parser.parse(bytes, at, end);
+          if (stop < 0) {
+            this.#headIncomplete();
+            break;
+          }
+          at = stop;
+          this.#headComplete();
+        } else if (this.#state === State.BODY) at = this.#readBody(bytes, at, end);
+        else if (this.#state === State.DRAIN) at = end;
+        else break;
+      }
+    } catch (error) {
+      if (!(error instanceof HTTPInputError)) throw error;
+      this.#refuse(error);
+      at = end;
+    } finally {
+      this.#parsing = false;
+      this.#began = 0;
+    }
+    if (this.#state === State.ANSWER) this.#stream._pause();
+    return at;
+  }
+
+  /** Notes that the client sends no more; called by the stream. @ignore */
+  _end(): void {
+    this.#keepAlive = false;
+    if (this.#state === State.ANSWER) {
+      if (this.#probe === null) this.#probeLater();
+    } else if (this.#state === State.BODY || this.#parser.started) {
+      this.#refuse(new HTTPInputError("Cannot read request: it ends in the middle"));
+    } else this.#stream.close();
+  }
+
+  /** Lets go; called by the stream. @ignore */
+  _closed(): void {
+    const inAnswer = this.#state === State.ANSWER;
+    this.#state = State.CLOSED;
+    this.#stopProbing();
+    this.#host.forget(this);
+    const onClose = this.onClose;
+    this.onClose = null;
+    this.#request = null;
+    if (inAnswer) onClose?.();
+  }
+
+  /** Closes it if it is over one of its times. @ignore */
+  _checkTimes(now: number): void {
+    const unwritten = this.#stream._unwritten;
+    if (unwritten === 0 || unwritten !== this.#unwritten) {
+      this.#unwritten = unwritten;
+      this.#unwrittenSince = now;
+    } else if (now - this.#unwrittenSince >= this.#host.limits.writeTimeout) {
+      genLog.info("Closing the connection of {ip}: it does not take what is written", {
+        ip: this.remoteIp,
+      });
+      this.#stream.close(new StreamClosedError("write timed out"));
+      return;
+    }
+    if (now < this.#deadline) return;
+    if (this.#state === State.HEAD && this.#parser.started) {
+      this.#refuse(
+        new HTTPInputError("Cannot read request: its head took too long", {
+          status: 408,
+        }),
+      );
+    } else if (this.#state === State.BODY) {
+      genLog.info("Timeout reading body from {ip}", { ip: this.remoteIp });
+      this.#stream.close();
+    } else this.#stream.close(); // it was idle, or drained for long enough
+  }
+
+  #after(delay: number): number {
+    return this.#host.now + this.#host.precision + delay;
+  }
+
+  #headIncomplete(): void {
+    // Leading empty lines are nothing yet: the idle time goes on. Once a head began, the
+    // time for it runs from its first byte.
+    if (!this.#parser.started || this.#headTimed) return;
+    this.#headTimed = true;
+    this.#deadline = this.#after(this.#host.limits.headerTimeout);
+  }
+
+  #headComplete(): void {
+    const head = this.#parser.head;
+    const limits = this.#host.limits;
+    this.#headTimed = false;
+    this.#keepAlive = head.keepAlive && !limits.noKeepAlive;
+    this.#request = new HTTPServerRequest(this, head, this.#began);
+    if (head.contentLength <= 0 && !head.chunked) {
+      this.#dispatch();
+      return;
+    }
+    if (head.contentLength > limits.maxBodySize) throw bodyTooLarge(limits.maxBodySize);
+    this.#state = State.BODY;
+    this.#deadline = this.#after(limits.bodyTimeout);
+    this.#missing = head.contentLength;
+    if (head.chunked) {
+      this.#chunks ??= new ChunkedDecoder({
+        maxChunkLineSize: limits.maxChunkLineSize,
+        maxTrailerSize: limits.maxHeaderSize,
+      });
+      this.#chunks.reset();
+    }
+    this.#body = new ByteCollector(head.chunked ? Infinity : head.contentLength);
+    if (head.expectContinue) this.#stream._writeLatin1(CONTINUE);
+  }
+
+  #readBody(bytes: Uint8Array, start: number, end: number): number {
+    const body = this.#body!;
+    let at: number;
+    let done: boolean;
+    if (this.#missing >= 0) {
+      at = Math.min(end, start + this.#missing);
+      body.add(bytes, start, at);
+      this.#missing -= at - start;
+      done = this.#missing === 0;
+    } else {
+      const chunks = this.#chunks!;
+      at = chunks.next(bytes, start, end);
+      const { maxBodySize } = this.#host.limits;
+      if (body.length + chunks.pieceEnd - chunks.pieceStart > maxBodySize) {
+        throw bodyTooLarge(maxBodySize);
+      }
+      body.add(bytes, chunks.pieceStart, chunks.pieceEnd);
+      done = chunks.done;
+    }
+    if (done) {
+      this.#request!.body = body.result();
+      this.#body = null;
+      this.#dispatch();
+    }
+    return at;
+  }
+
+  #dispatch(): void {
+    this.#state = State.ANSWER;
+    this.#deadline = Infinity;
+    this.#headWritten = this.#bodiless = this.#chunked = false;
+    this.#announced = -1;
+    try {
+      this.#host.handle(this.#request!);
+    } catch (error) {
+      this.#appFailed(error);
+    }
+  }
+
+  #appFailed(error: unknown): void {
+    appLog.error("Uncaught exception of the application: {error}", {
+      error: describeError(error),
+    });
+    if (this.#state !== State.ANSWER) return;
+    if (this.#headWritten) this.abort(error);
+    else this._respond(500, statusLine(500), "", 0);
+  }
+
+  // Ends the answer in progress; the state is settled before the stream goes on.
+  #answered(): void {
+    this.#request = null;
+    this.onClose = null;
+    this.#stopProbing();
+    if (!this.#keepAlive || this.#host.closing) {
+      this.#close();
+      return;
+    }
+    this.#state = State.HEAD;
+    this.#deadline = this.#after(this.#host.limits.idleConnectionTimeout);
+    if (this.#parsing) return; // _data goes on by itself
+    this.#began = this.time();
+    this.#stream._resume();
+  }
+
+  #refuse(error: HTTPInputError): void {
+    genLog.info("Malformed HTTP message from {ip}: {error}", {
+      ip: this.remoteIp,
+      error: error.message,
+    });
+    const line = statusLine(error.status);
+    this.#stream._writeLatin1(`${line}Connection: close\r\nContent-Length: 0\r\n\r\n`);
+    this.#request = null;
+    this.#close();
+  }
+
+  // A peer that sent its end can be closed at once. Another one may have bytes on their way.
+  #close(): void {
+    if (this.#stream._ended) {
+      this.#stream.close();
+      return;
+    }
+    this.#state = State.DRAIN;
+    this.#deadline = this.#after(DRAIN_MS);
+    this.#stream.closeWrite().catch(() => this.#stream.close());
+    if (!this.#parsing) this.#stream._resume();
+  }
+
+  #connectionField(): string {
+    const closes = !this.#keepAlive || this.#host.closing;
+    if (this.#request!.version === "HTTP/1.1") return closes ? "Connection: close\r\n" : "";
+    return closes ? "" : "Connection: Keep-Alive\r\n";
+  }
+
+  #checkAnswer(): void {
+    if (this.#state === State.CLOSED) throw new StreamClosedError(this.#stream.error);
+    if (this.#state !== State.ANSWER) throw new Error("Cannot answer: no answer is due");
+  }
+
+  #probeLater(): void {
+    this.#probe = this.#stream.ioLoop.callLater(this.#probeDelay, () => {
+      this.#probe = null;
+      this.#probeDelay = Math.min(2 * this.#probeDelay, LAST_PROBE_MS);
+      if (!this.#headWritten) {
+        if (this.#request!.version === "HTTP/1.0") return; // knows no interim answers
+        this.#stream._writeLatin1(CONTINUE);
+      } else if (this.#stream._unwritten === 0) {
+        // In the middle of an answer nothing can be sent that is not part of it.
+        this.#stream.close();
+        return;
+      }
+      this.#probeLater();
+    });
+  }
+
+  #stopProbing(): void {
+    if (this.#probe !== null) this.#stream.ioLoop.removeTimeout(this.#probe);
+    this.#probe = null;
+  }
+}
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const encoder = new TextEncoder();
+
+// RFC 9110 6.4.1
+function hasNoBody(method: string, code: number): boolean {
+  return code < 200 || code === 204 || code === 304 || method === "HEAD";
+}
+
+function bodyTooLarge(limit: number): HTTPInputError {
+  return new HTTPInputError(`Cannot read request: its body is larger than ${limit} bytes`, {
+    status: 413,
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * Says that something did not happen in its time. One class for loop, coroutines,
+ * locks, queues and streams.
+ */
+export class TimeoutError extends Error {
+  /** Takes what timed out, in words. */
+  constructor(message = "Timed out", options?: ErrorOptions) {
+    super(message, options);
+    this.name = "TimeoutError";
+  }
+}
+
+/**
+ * Is what a cancelled {@linkcode Future} fails with, and what is thrown into a cancelled
+ * coroutine at its yield.
+ */
+export class CancelledError extends Error {
+  /** What was given to `cancel(reason)`. */
+  readonly reason: unknown;
+
+  /** Takes the reason that was given to `cancel`. */
+  constructor(reason?: unknown) {
+    super(
+      reason === undefined
+        ? "Cancelled"
+        : `Cancelled: ${reason instanceof Error ? reason.message : String(reason)}`,
+      reason instanceof Error ? { cause: reason } : undefined,
+    );
+    this.name = "CancelledError";
+    this.reason = reason;
+  }
+}
+
+/** Says that a coroutine yielded, or a function returned, what cannot be waited for. */
+export class BadYieldError extends Error {
+  /** Takes the value, so that the message can show it. */
+  constructor(value: unknown) {
+    super(
+      `Cannot wait for ${
+        Deno.inspect(value, { depth: 1, breakLength: Infinity })
+      }: expected a Future, promise, generator, YieldPoint, null, or an array or record of these`,
+    );
+    this.name = "BadYieldError";
+  }
+}
+
+/** Says what went wrong in one line or, for an error, with its stack. */
+export function describeError(error: unknown): string {
+  return error instanceof Error ? error.stack ?? String(error) : Deno.inspect(error);
+}

@@ -1,0 +1,37 @@
+/**
+ * The loop: turns, callbacks, timeouts, readiness of connections and listeners, and the
+ * {@linkcode Future}. It imports nothing of this project; everything else stands on it.
+ *
+ * ```ts
+ * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ *
+ * const loop = new IOLoop();
+ * loop.addCallback(() => loop.stop());
+ * await loop.start();
+ * ```
+ *
+ * @module
+ */
+export {
+  type Flushable,
+  IOLoop,
+  type IOLoopOptions,
+  type LoopCallback,
+  type RunOptions,
+} from "./ioloop.ts";
+export { PeriodicCallback, type PeriodicCallbackOptions } from "./periodic_callback.ts";
+export {
+  chainFuture,
+  Future,
+  type FutureListener,
+  type FutureOwner,
+  type FutureScope,
+  isFuture,
+} from "./future.ts";
+export { type Source, SourceChannel, type Taken } from "./source_channel.ts";
+export { Channel, type ChannelLoop, type ChannelOwner } from "./channel.ts";
+export type { Timeout } from "./timeout_heap.ts";
+export type { Transport } from "./transport.ts";
+export { BadYieldError, CancelledError, TimeoutError } from "./errors.ts";
+export { accessLog, appLog, genLog, type Logger } from "./log.ts";
+export { VERSION, VERSION_INFO } from "./version.ts";

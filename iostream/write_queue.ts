@@ -1,0 +1,121 @@
+// What waits to be written: small pieces are copied behind each other into chunks that come
+// from a pool and go back when they are in the kernel, large ones are kept as they are. The
+// head of the queue is what one write of the transport is given.
+
+const CHUNK_SIZE = 8192; // answers of a pipelining client fit; 16 KiB gained nothing
+const LARGE = 4096; // bytes from which a copy costs more than a write of its own
+const MAX_POOLED = 256; // chunks, so 2 MiB
+
+const encoder = new TextEncoder();
+const pool: Uint8Array[] = [];
+
+interface Piece {
+  readonly data: Uint8Array;
+  readonly chunk: Uint8Array | null; // the pooled chunk that holds `data`, if one does
+}
+
+/** Queues pieces and hands them out as few large ones. */
+export class WriteQueue {
+  readonly #pieces: Piece[] = []; // what lies before the open chunk
+  #chunk: Uint8Array | null = null; // the open chunk: filled up to #used
+  #used = 0;
+  #writing: Uint8Array | null = null; // the pooled chunk that was handed out last
+  #size = 0;
+
+  /** How many bytes are queued and not handed out. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds bytes. Up to 4 KiB are copied; more must not change until they are written. */
+  addBytes(data: Uint8Array): void {
+    this.#size += data.length;
+    if (data.length > LARGE) {
+      this.#seal();
+      this.#pieces.push({ data, chunk: null });
+    } else {
+      const chunk = this.#room(data.length);
+      chunk.set(data, this.#used);
+      this.#used += data.length;
+    }
+  }
+
+  /** Adds text as UTF-8 and tells how many bytes that are. */
+  addText(text: string): number {
+    if (3 * text.length > CHUNK_SIZE) {
+      const data = encoder.encode(text);
+      this.addBytes(data);
+      return data.length;
+    }
+    const chunk = this.#room(3 * text.length);
+    const space = this.#used === 0 ? chunk : chunk.subarray(this.#used);
+    const { written } = encoder.encodeInto(text, space);
+    this.#used += written;
+    this.#size += written;
+    return written;
+  }
+
+  /** Adds text as latin-1, one byte a character, as header fields go out. */
+  addLatin1(text: string): number {
+    if (3 * text.length > CHUNK_SIZE) {
+      this.addBytes(latin1Bytes(text));
+      return text.length;
+    }
+    const chunk = this.#room(3 * text.length);
+    const space = this.#used === 0 ? chunk : chunk.subarray(this.#used);
+    const { written } = encoder.encodeInto(text, space);
+    // As UTF-8 it is longer exactly if there is a character above 0x7f: hardly ever.
+    if (written !== text.length) space.set(latin1Bytes(text));
+    this.#used += text.length;
+    this.#size += text.length;
+    return text.length;
+  }
+
+  /** Hands out the next piece, null when there is none. It is not touched before {@linkcode written}. */
+  next(): Uint8Array | null {
+    if (this.#pieces.length === 0) {
+      if (this.#used === 0) return null;
+      this.#seal();
+    }
+    const { data, chunk } = this.#pieces.shift()!;
+    this.#size -= data.length;
+    this.#writing = chunk;
+    return data;
+  }
+
+  /** Says that the piece handed out last is in the kernel, whole. */
+  written(): void {
+    if (this.#writing !== null && pool.length < MAX_POOLED) {
+      pool.push(this.#writing);
+    }
+    this.#writing = null;
+  }
+
+  /** Drops what is queued. What was handed out may still be in use by the transport. */
+  clear(): void {
+    for (const { chunk } of this.#pieces) if (chunk !== null) pool.push(chunk);
+    this.#pieces.length = 0;
+    if (this.#chunk !== null) pool.push(this.#chunk);
+    this.#chunk = null;
+    this.#used = this.#size = 0;
+  }
+
+  #room(size: number): Uint8Array {
+    if (this.#chunk !== null && this.#used + size > CHUNK_SIZE) this.#seal();
+    return this.#chunk ??= pool.pop() ?? new Uint8Array(CHUNK_SIZE);
+  }
+
+  #seal(): void {
+    const chunk = this.#chunk;
+    if (chunk === null || this.#used === 0) return;
+    this.#pieces.push({ data: chunk.subarray(0, this.#used), chunk });
+    this.#chunk = null;
+    this.#used = 0;
+  }
+}
+
+function latin1Bytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

@@ -1,0 +1,187 @@
+import { VERSION } from "../ioloop/mod.ts";
+import { accessLog } from "../ioloop/mod.ts";
+import { HTTPServer, type HTTPServerOptions, type HTTPServerRequest } from "../http/mod.ts";
+import { ErrorHandler } from "./error_handler.ts";
+import type { HandlerApplication } from "./handler_application.ts";
+import type { HandlerClass, RequestHandler } from "./request_handler.ts";
+import { type Route, RouteTable, URLSpec } from "./routing.ts";
+import { StaticFileHandler } from "./static_file_handler.ts";
+
+const DEFAULT_FIELDS = `Server: Waterspout/${VERSION}\r\n` +
+  "Content-Type: text/html; charset=UTF-8\r\n";
+
+/** Holds the settings of an Application; own keys are welcome. */
+export interface ApplicationSettings {
+  /**
+   * Whether error pages show the stack.
+   *
+   * @default {false}
+   */
+  serveTraceback?: boolean;
+  /** Is called instead of {@linkcode Application.logRequest} for each finished request. */
+  logFunction?: (handler: RequestHandler) => void;
+  /** The handler of requests that no route matches; by default it answers 404. */
+  defaultHandlerClass?: HandlerClass;
+  /** What the `initialize` of that handler is given. */
+  defaultHandlerArgs?: unknown;
+  /** The directory of the files below `staticUrlPrefix`, of `/favicon.ico` and `/robots.txt`. */
+  staticPath?: string;
+  /**
+   * Where the files of `staticPath` are served.
+   *
+   * @default {"/static/"}
+   */
+  staticUrlPrefix?: string;
+  /** The handler of these files. */
+  staticHandlerClass?: HandlerClass;
+  /** Further options for the `initialize` of that handler. */
+  staticHandlerArgs?: Record<string, unknown>;
+  /** A setting of the program's own. */
+  [key: string]: unknown;
+}
+
+interface HostRoutes {
+  readonly host: RegExp;
+  readonly table: RouteTable;
+}
+
+/**
+ * Maps requests to handlers, and holds the settings that they share.
+ *
+ * @example Serve
+ * ```ts
+ * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Application, RequestHandler } from "@waterspout/waterspout/web";
+ *
+ * class Main extends RequestHandler {
+ *   override get(): void {
+ *     this.write("Hello, world");
+ *   }
+ * }
+ *
+ * const loop = new IOLoop();
+ * const server = new Application([["/", Main]]).listen(0, "127.0.0.1");
+ * loop.addCallback(() => {
+ *   server.stop();
+ *   loop.stop();
+ * });
+ * await loop.start();
+ * ```
+ */
+export class Application implements HandlerApplication {
+  /** The settings it was made with. */
+  readonly settings: Readonly<ApplicationSettings>;
+
+  readonly #table: RouteTable;
+  readonly #hosts: HostRoutes[] = [];
+  readonly #named = new Map<string, URLSpec>();
+  readonly #fallback: URLSpec;
+  #dateField = "";
+  #defaultFields = "";
+
+  /** Takes the routes, in the order in which they are tried, and the settings. */
+  constructor(handlers: readonly Route[] = [], settings: ApplicationSettings = {}) {
+    this.settings = settings;
+    this.#table = this.#makeTable([...handlers, ...staticRoutes(settings)]);
+    this.#fallback = new URLSpec(
+      /.*/,
+      settings.defaultHandlerClass ?? ErrorHandler,
+      settings.defaultHandlerClass === undefined
+        ? { statusCode: 404 }
+        : settings.defaultHandlerArgs,
+    );
+  }
+
+  /** Adds routes for the hosts that match the pattern; they are tried before the others. */
+  addHandlers(hostPattern: string | RegExp, handlers: readonly Route[]): void {
+    const source = typeof hostPattern === "string"
+      ? `^(?:${hostPattern.replace(/^\^/, "").replace(/\$$/, "")})$`
+      : hostPattern;
+    this.#hosts.push({ host: new RegExp(source, "i"), table: this.#makeTable(handlers) });
+  }
+
+  /** Makes an HTTP server for this application that listens on `port`; see `TCPServer.listen`. */
+  listen(port: number, address?: string, options: HTTPServerOptions = {}): HTTPServer {
+    const server = new HTTPServer(this, options);
+    server.listen(port, address);
+    return server;
+  }
+
+  /**
+   * Makes a path of the route with that name, its groups filled with `args`.
+   *
+   * @throws {Error} when there is no such route.
+   */
+  reverseUrl(name: string, ...args: readonly unknown[]): string {
+    const spec = this.#named.get(name);
+    if (spec === undefined) throw new Error(`Cannot reverse ${name}: no route has that name`);
+    return spec.reverse(...args);
+  }
+
+  /**
+   * Writes the access log line of a finished request: `200 GET / (127.0.0.1) 1.23ms`, as info
+   * below status 400, warning below 500, else error.
+   */
+  logRequest(handler: RequestHandler): void {
+    if (this.settings.logFunction !== undefined) {
+      this.settings.logFunction(handler);
+      return;
+    }
+    const status = handler.getStatus();
+    const level = status < 400 ? "info" : status < 500 ? "warning" : "error";
+    if (!accessLog.isEnabledFor(level)) return;
+    const { method, uri, remoteIp } = handler.request;
+    const line = `${status} ${method} ${uri} (${remoteIp}) ${
+      handler.request.requestTime().toFixed(2)
+    }ms`;
+    if (level === "info") accessLog.info("{line}", { line });
+    else if (level === "warning") accessLog.warn("{line}", { line });
+    else accessLog.error("{line}", { line });
+  }
+
+  /** Makes the handler of a request and lets it answer; called by the server. */
+  handleRequest(request: HTTPServerRequest): void {
+    const match = (this.#hosts.length === 0 ? null : this.#findByHost(request)) ??
+      this.#table.find(request.path) ?? this.#fallback.match(request.path)!;
+    const { handlerClass, kwargs } = match.spec;
+    new handlerClass(this, request, kwargs)._execute(match.groups, match.named);
+  }
+
+  /** See {@linkcode HandlerApplication}. @ignore */
+  _defaultFields(dateField: string): string {
+    if (dateField !== this.#dateField) {
+      this.#dateField = dateField;
+      this.#defaultFields = DEFAULT_FIELDS + dateField;
+    }
+    return this.#defaultFields;
+  }
+
+  #findByHost(request: HTTPServerRequest): ReturnType<RouteTable["find"]> {
+    const host = request.hostName;
+    for (const routes of this.#hosts) {
+      const match = routes.host.test(host) ? routes.table.find(request.path) : null;
+      if (match !== null) return match;
+    }
+    return null;
+  }
+
+  #makeTable(routes: readonly Route[]): RouteTable {
+    const specs = routes.map((route) => route instanceof URLSpec ? route : new URLSpec(...route));
+    for (const spec of specs) if (spec.name !== undefined) this.#named.set(spec.name, spec);
+    return new RouteTable(specs);
+  }
+}
+
+function staticRoutes(settings: ApplicationSettings): Route[] {
+  const path = settings.staticPath;
+  if (path === undefined) return [];
+  const prefix = settings.staticUrlPrefix ?? "/static/";
+  const handler = settings.staticHandlerClass ?? StaticFileHandler;
+  const args = { ...settings.staticHandlerArgs, path };
+  const escaped = prefix.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return [
+    [`${escaped}(.*)`, handler, args],
+    ["/(favicon\\.ico)", handler, args],
+    ["/(robots\\.txt)", handler, args],
+  ];
+}

@@ -1,0 +1,49 @@
+/**
+ * The web framework: an {@linkcode Application} maps paths to {@linkcode RequestHandler}
+ * classes. Stands on `http/` and what is below it.
+ *
+ * ```ts
+ * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Application, RequestHandler } from "@waterspout/waterspout/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Greeting extends RequestHandler {
+ *   override get(name: string): void {
+ *     this.write({ greeting: `Hello, ${name}` });
+ *   }
+ * }
+ *
+ * await new IOLoop().run(function* () {
+ *   const server = new Application([["/(.+)", Greeting]]).listen(0, "127.0.0.1");
+ *   const { port } = server.addresses[0] as Deno.NetAddr;
+ *   const response: Response = yield fetch(`http://127.0.0.1:${port}/Ada`);
+ *   assertEquals(yield response.json(), { greeting: "Hello, Ada" });
+ *   server.stop();
+ *   yield* server.closeAllConnections();
+ * });
+ * ```
+ *
+ * @module
+ */
+export { Application, type ApplicationSettings } from "./application.ts";
+export type { HandlerApplication } from "./handler_application.ts";
+export {
+  type ArgumentOptions,
+  type HandlerClass,
+  type HeaderValue,
+  type RedirectOptions,
+  RequestHandler,
+  REQUIRED,
+  type SendErrorOptions,
+  type Writable,
+} from "./request_handler.ts";
+export { type Route, type RouteMatch, RouteTable, url, URLSpec } from "./routing.ts";
+export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from "./errors.ts";
+export { ErrorHandler } from "./error_handler.ts";
+export { RedirectHandler, type RedirectHandlerOptions } from "./redirect_handler.ts";
+export {
+  StaticFileHandler,
+  type StaticFileHandlerOptions,
+  type StaticGetOptions,
+  type StaticUrlOptions,
+} from "./static_file_handler.ts";

@@ -1,0 +1,823 @@
+// One instance serves one request. What a plain `get` does not use is not made: header
+// fields, arguments, a scope for spawned coroutines, an AbortSignal come on first use.
+//
+//   prepare() --> get(), post(), ... --> finish() --> onFinish()
+//
+// Each of the first two may be plain, async or a generator. A handler whose work goes on
+// after the method returned is told when its client leaves; its coroutine is cancelled if
+// the method is safe (CANCEL_ON_DISCONNECT).
+import { Buffer } from "node:buffer";
+import { describeError } from "../ioloop/errors.ts";
+import { _enterOwner, isThenable } from "../ioloop/future.ts";
+import { Coroutine } from "../gen/mod.ts";
+import { isGenerator } from "../gen/coroutine.ts";
+import { appLog, CancelledError, Future, genLog } from "../ioloop/mod.ts";
+import type { FutureOwner, FutureScope } from "../ioloop/mod.ts";
+import { type IOStream, StreamClosedError } from "../iostream/mod.ts";
+import {
+  formatTimestamp,
+  HTTPHeaders,
+  HTTPInputError,
+  type HTTPServerRequest,
+  jsonEncode,
+  reasonPhrase,
+  statusLine,
+  type Upgraded,
+  urlUnescape,
+  xhtmlEscape,
+} from "../http/mod.ts";
+import type { HandlerApplication } from "./handler_application.ts";
+import { Finish, HTTPError, MissingArgumentError } from "./errors.ts";
+
+/** Is a class that extends {@linkcode RequestHandler}. */
+// deno-lint-ignore no-explicit-any -- the options belong to the handler's initialize()
+export type HandlerClass = new (...args: any[]) => RequestHandler;
+
+/** Is what {@linkcode RequestHandler.write} takes: text, bytes, or a record that becomes JSON. */
+export type Writable = string | Uint8Array | Readonly<Record<string, unknown>>;
+
+/** Is what a header value may be. */
+export type HeaderValue = string | number | Date | Uint8Array;
+
+/** Options of the argument getters. */
+export interface ArgumentOptions {
+  /**
+   * Whether white space around the value is taken away.
+   *
+   * @default {true}
+   */
+  strip?: boolean;
+}
+
+/** Options of {@linkcode RequestHandler.redirect}. */
+export interface RedirectOptions {
+  /**
+   * Whether the status is 301 instead of 302.
+   *
+   * @default {false}
+   */
+  permanent?: boolean;
+  /** Another status from 300 to 399. */
+  status?: number;
+}
+
+/** Options of {@linkcode RequestHandler.sendError} and {@linkcode RequestHandler.writeError}. */
+export interface SendErrorOptions {
+  /** The error behind it. */
+  error?: unknown;
+  /** The reason phrase, if not the usual one. */
+  reason?: string | undefined;
+}
+
+/** Given as default, says that an argument is required: `getArgument(name, REQUIRED, options)`. */
+export const REQUIRED: unique symbol = Symbol("required");
+
+const VERBS: Readonly<Record<string, Verb | undefined>> = {
+  GET: "get",
+  HEAD: "head",
+  POST: "post",
+  DELETE: "delete",
+  PATCH: "patch",
+  PUT: "put",
+  OPTIONS: "options",
+};
+type Verb = "get" | "head" | "post" | "delete" | "patch" | "put" | "options";
+
+const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+const NO_ARGS: readonly never[] = [];
+// deno-lint-ignore no-control-regex -- these are what is looked for
+const CONTROL_REGEXP = /[\x00-\x08\x0e-\x1f]/g;
+// deno-lint-ignore no-control-regex -- what a reason phrase must not hold
+const BAD_REASON_REGEXP = /[\x00-\x08\x0a-\x1f\x7f<]/;
+
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Answers requests: subclass it and write a method for each verb, `get`, `post` and so on.
+ * They may be plain, `async` or generators, and get the groups of the route as arguments. What
+ * was written is sent when the method, and what it returned, is done.
+ *
+ * @example A generator handler
+ * ```ts
+ * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { type CoroutineGenerator, sleep } from "@waterspout/waterspout/gen";
+ * import { Application, RequestHandler } from "@waterspout/waterspout/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Hello extends RequestHandler {
+ *   override *get(name: string): CoroutineGenerator {
+ *     yield* sleep(1);
+ *     this.write(`Hello, ${name}`);
+ *   }
+ * }
+ *
+ * await new IOLoop().run(function* () {
+ *   const server = new Application([["/hello/(.*)", Hello]]).listen(0, "127.0.0.1");
+ *   const { port } = server.addresses[0] as Deno.NetAddr;
+ *   const response: Response = yield fetch(`http://127.0.0.1:${port}/hello/Ada`);
+ *   assertEquals(yield response.text(), "Hello, Ada");
+ *   server.stop();
+ *   yield* server.closeAllConnections();
+ * });
+ * ```
+ */
+export class RequestHandler implements FutureOwner {
+  /** The methods that are answered other than with 405. */
+  static SUPPORTED_METHODS: readonly string[] = Object.keys(VERBS);
+
+  /**
+   * Whether the handler's coroutine is cancelled when its client leaves: for all methods,
+   * none, or those listed.
+   */
+  static CANCEL_ON_DISCONNECT: boolean | readonly string[] = SAFE_METHODS;
+
+  /** The application. */
+  readonly application: HandlerApplication;
+  /** The request. */
+  readonly request: HTTPServerRequest;
+  /** The unnamed groups of the route, decoded; null for one that took no part. */
+  pathArgs: readonly (string | null)[] = NO_ARGS;
+  /** The named groups of the route, decoded. */
+  pathKwargs: Readonly<Record<string, string | null>> | null = null;
+
+  readonly #options: unknown; // for initialize()
+  #status = 200;
+  #reason: string | undefined = undefined;
+  #headers: HTTPHeaders | null = null; // null: the default fields
+  #chunk: string | Uint8Array | null = null; // what was written, while it is one piece
+  #chunks: (string | Uint8Array)[] | null = null; // what was written, once it is more
+  #headersWritten = false;
+  #finished = false;
+  #work: Future<unknown> | null = null; // the coroutine of the method in progress
+  #children: ChildScope | null = null;
+  #abort: AbortController | null = null;
+
+  /** Is made by the application for each request. */
+  constructor(
+    application: HandlerApplication,
+    request: HTTPServerRequest,
+    options: unknown = undefined,
+  ) {
+    this.application = application;
+    this.request = request;
+    this.#options = options;
+  }
+
+  /** The settings of the application. */
+  get settings(): Readonly<Record<string, unknown>> {
+    return this.application.settings;
+  }
+
+  /** Is aborted when the client leaves before the answer is finished. */
+  get signal(): AbortSignal {
+    return (this.#abort ??= new AbortController()).signal;
+  }
+
+  /** Whether the answer was finished. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Gets the third element of the route; override it. No output here. */
+  initialize(_options: unknown): void {}
+
+  /** Is called before the verb's method; override it. What it finishes is the answer. */
+  prepare(): unknown {
+    return undefined;
+  }
+
+  /** Is called when the answer was handed over; override it. No output here. */
+  onFinish(): void {}
+
+  /** Is called when the client leaves before the answer is finished; override it. */
+  onConnectionClose(): void {}
+
+  /** Is called by {@linkcode clear} to set headers for every answer, errors included. */
+  setDefaultHeaders(): void {}
+
+  /** Answers GET; override it. */
+  get(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /** Answers HEAD; override it. */
+  head(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /** Answers POST; override it. */
+  post(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /** Answers DELETE; override it. */
+  delete(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /** Answers PATCH; override it. */
+  patch(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /** Answers PUT; override it. */
+  put(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /** Answers OPTIONS; override it. */
+  options(..._pathArgs: never[]): unknown {
+    throw new HTTPError(405);
+  }
+
+  /**
+   * Sets the status. A reason phrase with control characters or `<` becomes `Unknown`.
+   *
+   * @throws {RangeError} when the code is not an integer from 100 to 999.
+   */
+  setStatus(code: number, reason?: string): void {
+    if (!Number.isInteger(code) || code < 100 || code > 999) {
+      throw new RangeError(`Cannot set the status: expected 100 to 999, got ${code}`);
+    }
+    this.#status = code;
+    this.#reason = reason !== undefined && BAD_REASON_REGEXP.test(reason) ? "Unknown" : reason;
+  }
+
+  /** Returns the status. */
+  getStatus(): number {
+    return this.#status;
+  }
+
+  /**
+   * Sets a header field, replacing its values.
+   *
+   * @throws {TypeError} when the name is not a token, the value holds control characters, or
+   *   is of another type.
+   */
+  setHeader(name: string, value: HeaderValue): void {
+    this.#fields().set(name, headerText(name, value));
+  }
+
+  /**
+   * Adds a value to a header field.
+   *
+   * @throws {TypeError} as {@linkcode setHeader} does.
+   */
+  addHeader(name: string, value: HeaderValue): void {
+    try {
+      this.#fields().add(name, headerText(name, value));
+    } catch (error) {
+      throw error instanceof HTTPInputError ? new TypeError(error.message) : error;
+    }
+  }
+
+  /** Takes a header field away. */
+  clearHeader(name: string): void {
+    this.#fields().delete(name);
+  }
+
+  /** Forgets what was written, and sets status and headers to the defaults. */
+  clear(): void {
+    this.#status = 200;
+    this.#reason = undefined;
+    this.#headers = null;
+    this.#chunk = this.#chunks = null;
+    this.setDefaultHeaders();
+  }
+
+  /**
+   * Adds to the answer. A record is sent as JSON, with the Content-Type that says so.
+   *
+   * @throws {TypeError} for an array: a page elsewhere could read it as a script.
+   * @throws {Error} when the answer was finished.
+   */
+  write(chunk: Writable): void {
+    if (this.#finished) throw new Error("Cannot write: the answer was finished");
+    let piece: string | Uint8Array;
+    if (typeof chunk === "string" || chunk instanceof Uint8Array) piece = chunk;
+    else if (typeof chunk === "object" && chunk !== null && !Array.isArray(chunk)) {
+      piece = jsonEncode(chunk);
+      this.setHeader("Content-Type", "application/json; charset=UTF-8");
+    } else {
+      throw new TypeError(
+        `Cannot write ${Deno.inspect(chunk, { depth: 1 })}: expected text, bytes or a record`,
+      );
+    }
+    if (this.#chunks !== null) this.#chunks.push(piece);
+    else if (this.#chunk === null) this.#chunk = piece;
+    else this.#chunks = [this.#chunk, piece];
+  }
+
+  /**
+   * Sends the headers and what was written so far; the answer goes on. The Future is done
+   * when the kernel has the bytes: wait for it before writing more.
+   */
+  flush(): Future<void> {
+    const connection = this.request.connection;
+    if (!this.#headersWritten) {
+      this.#headersWritten = true;
+      const reason = this.#reason ?? reasonPhrase(this.#status);
+      connection.writeHeaders(this.#status, reason, this.#fields());
+    }
+    return connection.write(this.#takeBody());
+  }
+
+  /**
+   * Ends the answer, after writing `chunk` if there is one. The Future is done when the kernel
+   * has the bytes and fails with `StreamClosedError` when the client is gone.
+   *
+   * @throws {Error} when it was finished already, or a status without body has one.
+   */
+  finish(chunk?: Writable): Future<void> {
+    if (this.#finished) throw new Error("Cannot finish: the answer was finished");
+    if (chunk !== undefined) this.write(chunk);
+    this.#finish();
+    return this.request.connection.written();
+  }
+
+  /**
+   * Sends the client elsewhere: 302, 301 when `permanent`, or the given 3xx.
+   *
+   * @throws {Error} when headers were sent already.
+   * @throws {RangeError} when the status is not a 3xx.
+   */
+  redirect(url: string, { permanent = false, status }: RedirectOptions = {}): void {
+    if (this.#headersWritten) throw new Error("Cannot redirect: the headers were sent");
+    const code = status ?? (permanent ? 301 : 302);
+    if (!(code >= 300 && code <= 399)) {
+      throw new RangeError(`Cannot redirect: expected a status from 300 to 399, got ${code}`);
+    }
+    this.setStatus(code);
+    this.setHeader("Location", encodeURI(url).replaceAll("%25", "%"));
+    this.finish();
+  }
+
+  /**
+   * Answers with an error page. Once headers were sent, only the connection can be closed.
+   */
+  sendError(status = 500, { error, reason }: SendErrorOptions = {}): void {
+    if (this.#headersWritten) {
+      genLog.error("Cannot send error response after headers written");
+      if (!this.#finished) this.#giveUp(error);
+      return;
+    }
+    this.clear();
+    const allow = status === 405 ? this.#allowedMethods() : "";
+    if (allow !== "") this.setHeader("Allow", allow);
+    this.setStatus(status, reason ?? (error instanceof HTTPError ? error.reason : undefined));
+    try {
+      this.writeError(status, { error, reason: this.#reason });
+    } catch (failure) {
+      appLog.error("Uncaught exception in writeError: {error}", {
+        error: describeError(failure),
+      });
+    }
+    if (!this.#finished) this.finish();
+  }
+
+  /**
+   * Writes the page for an error; override it. The default is a small HTML page, or the
+   * stack as text where the setting `serveTraceback` is on.
+   */
+  writeError(status: number, { error }: SendErrorOptions): void {
+    if (error !== undefined && this.settings["serveTraceback"]) {
+      this.setHeader("Content-Type", "text/plain; charset=UTF-8");
+      this.finish(describeError(error));
+      return;
+    }
+    const text = `${status}: ${xhtmlEscape(this.#reason ?? reasonPhrase(status))}`;
+    this.finish(`<html><title>${text}</title><body>${text}</body></html>`);
+  }
+
+  /**
+   * Logs what a handler threw; override it. An HTTPError with a message is a warning, any
+   * other error goes to the application log with its stack.
+   */
+  logException(error: unknown): void {
+    const request = `${this.request.method} ${this.request.uri} (${this.request.remoteIp})`;
+    if (error instanceof HTTPError) {
+      if (error.logMessage === undefined) return;
+      genLog.warn("{status} {request}: {message}", {
+        status: error.statusCode,
+        request,
+        message: error.logMessage,
+      });
+    } else {
+      appLog.error("Uncaught exception {request}\n{summary}\n{error}", {
+        request,
+        summary: String(this.request),
+        error: describeError(error),
+      });
+    }
+  }
+
+  /**
+   * Returns the last value of an argument, of the body before the query. With a second
+   * argument, whatever it is, that is returned for one that is missing.
+   *
+   * @throws {MissingArgumentError} without a default, when it is missing.
+   * @throws {HTTPError} 400 when it is not UTF-8.
+   */
+  getArgument(name: string): string;
+  /** Returns the last value of an argument, or the default. */
+  getArgument<D>(
+    name: string,
+    missing: D,
+    options?: ArgumentOptions,
+  ): string | (D extends typeof REQUIRED ? never : D);
+  getArgument(name: string, ...rest: [missing?: unknown, options?: ArgumentOptions]): unknown {
+    const values = this.request.bodyArguments[name] ?? this.request.queryArguments[name];
+    return this.#lastArgument(name, values, rest);
+  }
+
+  /** Returns all values of an argument, those of the query first. */
+  getArguments(name: string, options?: ArgumentOptions): string[] {
+    return this.getQueryArguments(name, options).concat(this.getBodyArguments(name, options));
+  }
+
+  /**
+   * Returns the last value of an argument of the query; see {@linkcode getArgument}.
+   *
+   * @throws {MissingArgumentError} without a default, when it is missing.
+   */
+  getQueryArgument(name: string): string;
+  /** Returns the last value of an argument of the query, or the default. */
+  getQueryArgument<D>(
+    name: string,
+    missing: D,
+    options?: ArgumentOptions,
+  ): string | (D extends typeof REQUIRED ? never : D);
+  getQueryArgument(name: string, ...rest: [missing?: unknown, options?: ArgumentOptions]): unknown {
+    return this.#lastArgument(name, this.request.queryArguments[name], rest);
+  }
+
+  /** Returns all values of an argument of the query. */
+  getQueryArguments(name: string, options?: ArgumentOptions): string[] {
+    return this.#decodeArguments(name, this.request.queryArguments[name], options);
+  }
+
+  /**
+   * Returns the last value of an argument of the body; see {@linkcode getArgument}.
+   *
+   * @throws {MissingArgumentError} without a default, when it is missing.
+   */
+  getBodyArgument(name: string): string;
+  /** Returns the last value of an argument of the body, or the default. */
+  getBodyArgument<D>(
+    name: string,
+    missing: D,
+    options?: ArgumentOptions,
+  ): string | (D extends typeof REQUIRED ? never : D);
+  getBodyArgument(name: string, ...rest: [missing?: unknown, options?: ArgumentOptions]): unknown {
+    return this.#lastArgument(name, this.request.bodyArguments[name], rest);
+  }
+
+  /** Returns all values of an argument of the body. */
+  getBodyArguments(name: string, options?: ArgumentOptions): string[] {
+    return this.#decodeArguments(name, this.request.bodyArguments[name], options);
+  }
+
+  /**
+   * Turns the bytes of an argument, or of a path group (`name` is null or the group's), into
+   * text; override it for another encoding.
+   *
+   * @throws {HTTPError} 400 when they are not UTF-8.
+   */
+  decodeArgument(value: Uint8Array, name: string | null): string {
+    try {
+      return utf8Decoder.decode(value);
+    } catch (cause) {
+      throw new HTTPError(400, `Cannot decode ${name ?? "path"}: it is not UTF-8`, { cause });
+    }
+  }
+
+  /** Returns a cookie of the request, or `missing`. */
+  getCookie<D = null>(name: string, missing: D = null as D): string | D {
+    return this.request.cookies[name] ?? missing;
+  }
+
+  /**
+   * Takes the connection over: nothing of HTTP happens on it afterwards, and its stream is
+   * the caller's to read, write and close.
+   *
+   * @throws {Error} when the answer began.
+   */
+  detach(): IOStream {
+    if (this.#headersWritten) throw new Error("Cannot detach: the headers were sent");
+    this.#headersWritten = this.#finished = true;
+    return this.request.connection.detach();
+  }
+
+  /**
+   * Answers with 101, `fields` and the headers set so far, and takes the connection over for
+   * `upgraded`.
+   *
+   * @ignore
+   */
+  _switchProtocols(fields: HTTPHeaders, upgraded: Upgraded): IOStream {
+    const { connection } = this.request;
+    const headers = this.#fields();
+    for (const name of NO_BODY_FIELDS) headers.delete(name);
+    headers.update(fields);
+    this.#status = 101;
+    this.#headersWritten = this.#finished = true;
+    connection.writeHeaders(101, reasonPhrase(101), headers);
+    const stream = connection.detach(upgraded);
+    this.application.logRequest(this);
+    return stream;
+  }
+
+  /** Cancels the coroutines that the handler started. @ignore */
+  _endWork(reason: CancelledError): void {
+    this.#children?.cancel(reason);
+  }
+
+  /** Where coroutines that the handler starts belong: they end with the request. @ignore */
+  get _scope(): FutureScope {
+    return this.#children ??= new ChildScope();
+  }
+
+  /** Serves the request; called once by the application. @ignore */
+  _execute(
+    groups: readonly (string | null)[],
+    named: Readonly<Record<string, string>> | null,
+  ): void {
+    const former = _enterOwner(this);
+    try {
+      // Not in the constructor: the fields of a subclass are made after ours.
+      if (this.setDefaultHeaders !== RequestHandler.prototype.setDefaultHeaders) this.clear();
+      this.initialize(this.#options);
+      if (groups.length > 0) this.pathArgs = groups.map((group) => this.#decodePath(group, null));
+      if (named !== null) this.#decodeNamed(named);
+      const verb = this.#verb();
+      if (this.request.body.length > 0) void this.request.bodyArguments; // a bad one is 400 at once
+      if (this.prepare === RequestHandler.prototype.prepare) this.#runMethod(verb);
+      else this.#run(this.prepare, NO_ARGS, () => this.#runMethod(verb));
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      _enterOwner(former);
+    }
+  }
+
+  #runMethod(verb: Verb): void {
+    if (this.#finished) return;
+    const args = this.pathKwargs === null ? this.pathArgs : [this.pathKwargs];
+    this.#run(this[verb] as Method, args, () => {
+      if (!this.#finished) this.#finish();
+    });
+  }
+
+  // Calls a method and goes on with `next` when it, and what it returned, is done.
+  #run(method: Method, args: readonly unknown[], next: () => void): void {
+    const result = args.length === 0 ? method.call(this) : method.apply(this, args as unknown[]);
+    if (result === undefined) {
+      next();
+      return;
+    }
+    const work = isGenerator(result)
+      ? new Coroutine(result, method).run()
+      : isThenable(result)
+      ? Future.from(result)
+      : null;
+    if (work === null) {
+      throw new TypeError(
+        `Cannot use what ${method.name} returned, ${Deno.inspect(result)}: ` +
+          "expected undefined, a generator, a promise or a Future",
+      );
+    }
+    if (work.done()) {
+      work.result();
+      next();
+      return;
+    }
+    this.#work = work;
+    this.request.connection.onClose = () => this.#clientLeft();
+    work._listen({ _settled: () => queueMicrotask(() => this.#goOn(work, next)) });
+  }
+
+  #goOn(work: Future<unknown>, next: () => void): void {
+    this.#work = null;
+    const former = _enterOwner(this);
+    try {
+      work.result();
+      next();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      _enterOwner(former);
+    }
+  }
+
+  #clientLeft(): void {
+    const reason = new CancelledError("the client left");
+    this.#finished = true;
+    this.#abort?.abort(reason);
+    const { CANCEL_ON_DISCONNECT: rule } = this.constructor as typeof RequestHandler;
+    const cancels = typeof rule === "boolean" ? rule : rule.includes(this.request.method);
+    if (cancels) this.#work?.cancel(reason);
+    if (cancels) this.#children?.cancel(reason);
+    try {
+      this.onConnectionClose();
+    } catch (error) {
+      this.logException(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof Finish) {
+      if (!this.#finished) this.finish(error.chunk);
+      return;
+    }
+    if (error instanceof CancelledError && this.#finished) return;
+    if (error instanceof StreamClosedError && this.#finished) return;
+    try {
+      const known = error instanceof HTTPInputError
+        ? new HTTPError(error.status, error.message, { cause: error })
+        : error;
+      this.logException(known);
+      if (this.#finished) return;
+      const status = known instanceof HTTPError ? known.statusCode : 500;
+      this.sendError(status, { error: known });
+    } catch (failure) {
+      appLog.error("Cannot answer with an error: {error}", { error: describeError(failure) });
+      if (!this.#finished) this.#giveUp(failure);
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.#finished = true;
+    this.request.connection.abort(error);
+  }
+
+  #verb(): Verb {
+    const { method } = this.request;
+    const supported = (this.constructor as typeof RequestHandler).SUPPORTED_METHODS;
+    if (!supported.includes(method)) throw new HTTPError(405);
+    return VERBS[method] ?? (method.toLowerCase() as Verb);
+  }
+
+  #allowedMethods(): string {
+    return (this.constructor as typeof RequestHandler).SUPPORTED_METHODS
+      .filter((method) => {
+        const verb = VERBS[method] ?? (method.toLowerCase() as Verb);
+        return this[verb] !== RequestHandler.prototype[verb];
+      })
+      .join(", ");
+  }
+
+  #fields(): HTTPHeaders {
+    return this.#headers ??= HTTPHeaders.parse(this.#defaultBlock());
+  }
+
+  #defaultBlock(): string {
+    return this.application._defaultFields(this.request.connection.dateField);
+  }
+
+  #finish(): void {
+    if (this.#headersWritten) {
+      const connection = this.request.connection;
+      this.#finished = true;
+      if (this.#chunk !== null) connection.write(this.#takeBody());
+      connection.finish();
+    } else this.#sendWhole();
+    this.#afterFinish();
+  }
+
+  #sendWhole(): void {
+    const status = this.#status;
+    const body = this.#takeBody();
+    if (status < 200 || status === 204 || status === 304) {
+      if (body.length > 0) throw new Error(`Cannot send a body with status ${status}`);
+      const headers = this.#fields();
+      for (const name of NO_BODY_FIELDS) headers.delete(name);
+    }
+    const connection = this.request.connection;
+    const headers = this.#headers;
+    this.#headersWritten = this.#finished = true;
+    if (headers !== null && (headers.has("Content-Length") || headers.has("Connection"))) {
+      if (!headers.has("Content-Length")) {
+        headers.set("Content-Length", String(byteLength(body)));
+      }
+      connection.writeHeaders(status, this.#reason ?? reasonPhrase(status), headers);
+      connection.write(body);
+      connection.finish();
+      return;
+    }
+    const block = headers === null ? this.#defaultBlock() : headers.toBlock();
+    connection._respond(status, statusLine(status, this.#reason) + block, body, byteLength(body));
+  }
+
+  #afterFinish(): void {
+    this.application.logRequest(this);
+    try {
+      this.onFinish();
+    } catch (error) {
+      this.logException(error);
+    }
+    if (this.#children !== null) queueMicrotask(() => this.#children!.close(this.#work));
+  }
+
+  // What was written, as one piece.
+  #takeBody(): string | Uint8Array {
+    const chunks = this.#chunks;
+    const body = chunks === null ? this.#chunk ?? "" : joinChunks(chunks);
+    this.#chunk = this.#chunks = null;
+    return body;
+  }
+
+  #lastArgument(
+    name: string,
+    values: readonly Uint8Array[] | undefined,
+    rest: [missing?: unknown, options?: ArgumentOptions],
+  ): unknown {
+    if (values !== undefined && values.length > 0) {
+      return this.#decodeArguments(name, values.slice(-1), rest[1])[0];
+    }
+    if (rest.length === 0 || rest[0] === REQUIRED) throw new MissingArgumentError(name);
+    return rest[0];
+  }
+
+  #decodeArguments(
+    name: string,
+    values: readonly Uint8Array[] = [],
+    { strip = true }: ArgumentOptions = {},
+  ): string[] {
+    return values.map((value) => {
+      const text = this.decodeArgument(value, name).replace(CONTROL_REGEXP, " ");
+      return strip ? text.trim() : text;
+    });
+  }
+
+  #decodeNamed(named: Readonly<Record<string, string>>): void {
+    const decoded: Record<string, string | null> = Object.create(null);
+    for (const name in named) decoded[name] = this.#decodePath(named[name] ?? null, name);
+    this.pathKwargs = decoded;
+  }
+
+  #decodePath(group: string | null, name: string | null): string | null {
+    if (group === null || !group.includes("%")) return group;
+    return this.decodeArgument(urlUnescape(group, { encoding: null, plus: false }), name);
+  }
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+const NO_BODY_FIELDS = ["Content-Type", "Content-Length", "Transfer-Encoding"] as const;
+
+// Holds the coroutines that a handler started: they end with its request.
+class ChildScope implements FutureScope {
+  readonly #children = new Set<Future<unknown>>();
+
+  _add(coroutine: Future<unknown>): void {
+    this.#children.add(coroutine);
+  }
+
+  _delete(coroutine: Future<unknown>): void {
+    this.#children.delete(coroutine);
+  }
+
+  /** Cancels all of them. */
+  cancel(reason: CancelledError): void {
+    for (const child of [...this.#children]) child.cancel(reason);
+  }
+
+  /** Cancels those that the request leaves behind; `work` is the handler's own coroutine. */
+  close(work: Future<unknown> | null): void {
+    if (work !== null) {
+      work._listen({ _settled: () => this.close(null) });
+      return;
+    }
+    this.cancel(new CancelledError("its request ended"));
+  }
+}
+
+function headerText(name: string, value: HeaderValue): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" && Number.isInteger(value)) return String(value);
+  if (value instanceof Date) return formatTimestamp(value);
+  if (value instanceof Uint8Array) return String.fromCharCode(...value);
+  throw new TypeError(
+    `Cannot set header ${name}: expected text, bytes, an integer or a Date, got ${
+      Deno.inspect(value)
+    }`,
+  );
+}
+
+const encoder = new TextEncoder();
+
+function joinChunks(chunks: readonly (string | Uint8Array)[]): string | Uint8Array {
+  if (chunks.every((chunk) => typeof chunk === "string")) return chunks.join("");
+  const parts = chunks.map((chunk) => typeof chunk === "string" ? encoder.encode(chunk) : chunk);
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function byteLength(data: string | Uint8Array): number {
+  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
+}
