@@ -6,7 +6,7 @@
  * `web/`, `websocket/`, `process/`, and `testing/`. Each can be imported by itself.
  *
  * ```ts
- * import { Application, type CoroutineGenerator, IOLoop, RequestHandler, sleep } from "@waterspout/waterspout";
+ * import { Application, type CoroutineGenerator, Future, IOLoop, RequestHandler, sleep } from "@waterspout/waterspout";
  * import { assertEquals } from "@std/assert";
  *
  * class Hello extends RequestHandler {
@@ -19,8 +19,8 @@
  * await new IOLoop().run(function* () {
  *   const server = new Application([["/", Hello]]).listen(0, "127.0.0.1");
  *   const { port } = server.addresses[0] as Deno.NetAddr;
- *   const response: Response = yield fetch(`http://127.0.0.1:${port}/`);
- *   assertEquals(yield response.text(), "Hello, world");
+ *   const response = yield* Future.from(fetch(`http://127.0.0.1:${port}/`));
+ *   assertEquals(yield* Future.from(response.text()), "Hello, world");
  *   yield* server.shutdown();
  * });
  * ```

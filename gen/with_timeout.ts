@@ -20,7 +20,7 @@ export interface WithTimeoutOptions {
 /**
  * Waits for `yieldable`, but no longer than `ms` milliseconds: then it is cancelled, and when
  * it has ended (its `finally` blocks ran) the Future fails with {@linkcode TimeoutError}. With
- * `cancel: false` it runs on and the Future fails at once.
+ * `cancel: false`, or if it is shielded, it runs on and the Future fails at once.
  *
  * @example Give up
  * ```ts
@@ -62,8 +62,8 @@ class Timed extends Future<unknown> implements FutureListener {
     this.#quiet = quiet;
     this.#timeout = this.#loop.callLater(ms, () => {
       this.#expired = new TimeoutError(`Timed out after ${ms} ms`);
-      if (cancel) inner.cancel(this.#expired);
-      else this._settle(2, this.#expired);
+      // What cannot be cancelled (a shield) or shall not be is not waited for.
+      if (!cancel || !inner.cancel(this.#expired)) this._settle(2, this.#expired);
     });
     inner._listen(this);
   }

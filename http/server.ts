@@ -89,7 +89,7 @@ export interface ShutdownResult {
  *
  * @example A function as application
  * ```ts
- * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Future, IOLoop } from "@waterspout/waterspout/ioloop";
  * import { HTTPHeaders, HTTPServer } from "@waterspout/waterspout/http";
  * import { assertEquals } from "@std/assert";
  *
@@ -102,8 +102,8 @@ export interface ShutdownResult {
  *   });
  *   server.listen(0, "127.0.0.1");
  *   const { port } = server.addresses[0] as Deno.NetAddr;
- *   const response: Response = yield fetch(`http://127.0.0.1:${port}/`);
- *   assertEquals(yield response.text(), "hello");
+ *   const response = yield* Future.from(fetch(`http://127.0.0.1:${port}/`));
+ *   assertEquals(yield* Future.from(response.text()), "hello");
  *   server.stop();
  *   yield* server.closeAllConnections();
  * });

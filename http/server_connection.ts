@@ -174,6 +174,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     this.#stopProbing();
     this.onClose = null;
     this.#host.forget(this, upgraded);
+    this.#stream._consume(null);
     return this.#stream;
   }
 

@@ -321,7 +321,7 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
    */
   close(error: unknown = null): void {
     if (this.#state === State.CLOSED) return;
-    if (this.#pending !== null) this.#tryRead(true);
+    if (this.#pending !== null && !this.#feeding) this.#tryRead(true);
     if (this.closed()) return; // the read was beyond its limit
     this.error = error;
     this.#state = State.CLOSED;
@@ -465,6 +465,8 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
       this.#updateInterest();
     });
     this.#pending = { read, future };
+    // The consumer that let go of the stream has not said yet where it stopped.
+    if (this.#feeding && this.#state !== State.CLOSED) return future;
     this.#tryRead(this.#state !== State.OPEN);
     if (this.#pending === null) return future;
     if (this.#state === State.CLOSED) {
@@ -480,7 +482,7 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
   #deliver(): void {
     if (this.#feeding) return;
     if (this.#consumer !== null) this.#feed();
-    else if (this.#pending !== null) this.#tryRead(false);
+    if (this.#consumer === null && this.#pending !== null) this.#tryRead(false);
     this.#updateInterest();
   }
 
@@ -528,7 +530,9 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
     if (count < 0) return;
     this.#pending = null;
     future._settle(1, buffer.take(count));
-    if (this.#state === State.ENDED) this.#afterEnd();
+    if (this.#state !== State.ENDED) return;
+    if (read.kind === "close") this.close();
+    else this.#afterEnd();
   }
 
   #unsatisfiable(error: UnsatisfiableReadError): void {
@@ -546,7 +550,14 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
     else if (this.#pending !== null) {
       this.#tryRead(true);
       if (this.#pending !== null) this.close();
-    } else if (this.#buffer.length === 0) this.close();
+    } else if (this.#buffer.length === 0) this.ioLoop.callLater(0, () => this.#closeUnused());
+  }
+
+  // Not at once: whoever took the last bytes is about to answer them. A timer, because its
+  // turn comes behind all microtasks.
+  #closeUnused(): void {
+    const used = this.#pending !== null || this.#consumer !== null || this.#buffer.length > 0;
+    if (this.#state === State.ENDED && !used) this.close();
   }
 
   #readLimit(): number {

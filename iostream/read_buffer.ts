@@ -43,6 +43,7 @@ export class ReadBuffer {
     }
     const size = Math.min(this.bytes.length - this.end, limit);
     this.#lent = size;
+    if (size === this.bytes.length) return this.bytes; // the usual case: no view of its own
     return this.bytes.subarray(this.end, this.end + size);
   }
 

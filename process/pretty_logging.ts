@@ -23,6 +23,9 @@ const COLORS: Readonly<Record<LogLevel, number>> = {
   fatal: 31,
 };
 
+const OWN = "waterspout";
+const META = "logtape.meta"; // would tell, without a logger of its own, of every configuration
+
 /**
  * Shows what the framework logs, a line for each message, such as
  * `[I 261121 18:35:01] 200 GET / (127.0.0.1) 0.41ms`; further lines of a message are indented.
@@ -33,15 +36,17 @@ export function enablePrettyLogging(
     {},
 ): void {
   const former = getConfig();
+  const loggers = (former?.loggers ?? []).filter(({ category }) =>
+    ![OWN, META].includes([category].flat().join("."))
+  );
+  const meta = former?.loggers.find(({ category }) => [category].flat().join(".") === META);
   configureSync({
+    ...former,
     reset: true,
     sinks: { ...former?.sinks, waterspout: (record) => write(formatRecord(record, color)) },
-    filters: former?.filters ?? {},
     loggers: [
-      { category: ["logtape", "meta"], lowestLevel: "warning" },
-      ...(former?.loggers ?? []).filter(({ category }) =>
-        !["waterspout", "logtape"].includes([category].flat()[0] ?? "")
-      ),
+      meta ?? { category: ["logtape", "meta"], lowestLevel: "warning" },
+      ...loggers,
       { category: ["waterspout"], sinks: ["waterspout"], lowestLevel: level },
     ],
   });

@@ -44,13 +44,9 @@ export async function runServer(
   const loop = options.ioLoop ?? new IOLoop();
   const server = new HTTPServer(app, { ...options, ioLoop: loop });
   server.listen(port, address);
-  let stopping = false;
   const stop = () => {
-    if (stopping) {
-      loop.stop();
-      return;
-    }
-    stopping = true;
+    // From here on the signals do what they do by themselves: the second one ends the process.
+    for (const signal of SIGNALS) loop.removeSignalHandler(signal);
     loop.addFuture(server.shutdown({ grace }), (future) => {
       const { cut } = future.result();
       if (cut > 0) genLog.warn("Cut {cut} connections that did not end in time", { cut });

@@ -2,8 +2,8 @@ import { VERSION } from "../ioloop/mod.ts";
 import { accessLog } from "../ioloop/mod.ts";
 import { HTTPServer, type HTTPServerOptions, type HTTPServerRequest } from "../http/mod.ts";
 import { ErrorHandler } from "./error_handler.ts";
-import type { HandlerApplication } from "./handler_application.ts";
-import type { HandlerClass, RequestHandler } from "./request_handler.ts";
+import type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
+import type { HandlerClass } from "./request_handler.ts";
 import { type Route, RouteTable, URLSpec } from "./routing.ts";
 import { StaticFileHandler } from "./static_file_handler.ts";
 
@@ -19,7 +19,7 @@ export interface ApplicationSettings {
    */
   serveTraceback?: boolean;
   /** Is called instead of {@linkcode Application.logRequest} for each finished request. */
-  logFunction?: (handler: RequestHandler) => void;
+  logFunction?: (handler: FinishedHandler) => void;
   /** The handler of requests that no route matches; by default it answers 404. */
   defaultHandlerClass?: HandlerClass;
   /** What the `initialize` of that handler is given. */
@@ -122,7 +122,7 @@ export class Application implements HandlerApplication {
    * Writes the access log line of a finished request: `200 GET / (127.0.0.1) 1.23ms`, as info
    * below status 400, warning below 500, else error.
    */
-  logRequest(handler: RequestHandler): void {
+  logRequest(handler: FinishedHandler): void {
     if (this.settings.logFunction !== undefined) {
       this.settings.logFunction(handler);
       return;

@@ -1,4 +1,12 @@
-import type { RequestHandler } from "./request_handler.ts";
+import type { HTTPServerRequest } from "../http/mod.ts";
+
+/** Is what the access log needs to know of a handler. */
+export interface FinishedHandler {
+  /** The request. */
+  readonly request: HTTPServerRequest;
+  /** Returns the status of the answer. */
+  getStatus(): number;
+}
 
 /** Is what a handler sees of its application. */
 export interface HandlerApplication {
@@ -7,7 +15,7 @@ export interface HandlerApplication {
   /** Makes a path of a named route. */
   reverseUrl(name: string, ...args: readonly unknown[]): string;
   /** Writes the access log line of a finished request. */
-  logRequest(handler: RequestHandler): void;
+  logRequest(handler: FinishedHandler): void;
   /** The fields of an answer whose handler set none; `dateField` is the current one. @ignore */
   _defaultFields(dateField: string): string;
 }

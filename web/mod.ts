@@ -3,7 +3,7 @@
  * classes. Stands on `http/` and what is below it.
  *
  * ```ts
- * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Future, IOLoop } from "@waterspout/waterspout/ioloop";
  * import { Application, RequestHandler } from "@waterspout/waterspout/web";
  * import { assertEquals } from "@std/assert";
  *
@@ -16,8 +16,8 @@
  * await new IOLoop().run(function* () {
  *   const server = new Application([["/(.+)", Greeting]]).listen(0, "127.0.0.1");
  *   const { port } = server.addresses[0] as Deno.NetAddr;
- *   const response: Response = yield fetch(`http://127.0.0.1:${port}/Ada`);
- *   assertEquals(yield response.json(), { greeting: "Hello, Ada" });
+ *   const response = yield* Future.from(fetch(`http://127.0.0.1:${port}/Ada`));
+ *   assertEquals(yield* Future.from(response.json()), { greeting: "Hello, Ada" });
  *   server.stop();
  *   yield* server.closeAllConnections();
  * });

@@ -99,7 +99,7 @@ const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  *
  * @example A generator handler
  * ```ts
- * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Future, IOLoop } from "@waterspout/waterspout/ioloop";
  * import { type CoroutineGenerator, sleep } from "@waterspout/waterspout/gen";
  * import { Application, RequestHandler } from "@waterspout/waterspout/web";
  * import { assertEquals } from "@std/assert";
@@ -114,8 +114,8 @@ const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * await new IOLoop().run(function* () {
  *   const server = new Application([["/hello/(.*)", Hello]]).listen(0, "127.0.0.1");
  *   const { port } = server.addresses[0] as Deno.NetAddr;
- *   const response: Response = yield fetch(`http://127.0.0.1:${port}/hello/Ada`);
- *   assertEquals(yield response.text(), "Hello, Ada");
+ *   const response = yield* Future.from(fetch(`http://127.0.0.1:${port}/hello/Ada`));
+ *   assertEquals(yield* Future.from(response.text()), "Hello, Ada");
  *   server.stop();
  *   yield* server.closeAllConnections();
  * });
@@ -615,8 +615,10 @@ export class RequestHandler implements FutureOwner {
     this.#abort?.abort(reason);
     const { CANCEL_ON_DISCONNECT: rule } = this.constructor as typeof RequestHandler;
     const cancels = typeof rule === "boolean" ? rule : rule.includes(this.request.method);
-    if (cancels) this.#work?.cancel(reason);
-    if (cancels) this.#children?.cancel(reason);
+    const work = this.#work;
+    if (cancels) work?.cancel(reason);
+    // Its children end after it: one of them may be what it shields.
+    work?._listen({ _settled: () => this.#children?.close(null) });
     try {
       this.onConnectionClose();
     } catch (error) {

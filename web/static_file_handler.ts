@@ -7,7 +7,7 @@ import { ifNoneMatch } from "@std/http/etag";
 import { lookup } from "mrmime";
 import type { CoroutineGenerator } from "../gen/mod.ts";
 import { describeError } from "../ioloop/errors.ts";
-import { genLog } from "../ioloop/mod.ts";
+import { Future, genLog } from "../ioloop/mod.ts";
 import { formatTimestamp, getContentRange, parseRequestRange } from "../http/mod.ts";
 import { contentHash, contentHashSync, forgetContentHashes } from "./_content_hash.ts";
 import { HTTPError } from "./errors.ts";
@@ -56,7 +56,7 @@ const MISSING_CODES = ["ENOENT", "ENOTDIR", "EINVAL", "ENAMETOOLONG", "ELOOP"];
  *
  * @example Serve a directory
  * ```ts
- * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Future, IOLoop } from "@waterspout/waterspout/ioloop";
  * import { Application, StaticFileHandler } from "@waterspout/waterspout/web";
  * import { assertEquals } from "@std/assert";
  *
@@ -67,9 +67,9 @@ const MISSING_CODES = ["ENOENT", "ENOTDIR", "EINVAL", "ENAMETOOLONG", "ELOOP"];
  *   const app = new Application([["/files/(.*)", StaticFileHandler, { path }]]);
  *   const server = app.listen(0, "127.0.0.1");
  *   const { port } = server.addresses[0] as Deno.NetAddr;
- *   const response: Response = yield fetch(`http://127.0.0.1:${port}/files/notes.txt`);
+ *   const response = yield* Future.from(fetch(`http://127.0.0.1:${port}/files/notes.txt`));
  *   assertEquals(response.headers.get("Content-Type"), "text/plain; charset=UTF-8");
- *   assertEquals(yield response.text(), "hello");
+ *   assertEquals(yield* Future.from(response.text()), "hello");
  *   server.stop();
  *   yield* server.closeAllConnections();
  * });
@@ -116,7 +116,7 @@ export class StaticFileHandler extends RequestHandler {
     if (absolutePath === null) return;
     this.absolutePath = absolutePath;
     this.#modified = this.getModifiedTime();
-    this.#version = yield getContentVersion.call(this.#class, absolutePath);
+    this.#version = yield* Future.from(getContentVersion.call(this.#class, absolutePath));
     this.setHeaders();
     if (this.shouldReturn304()) {
       this.setStatus(304);

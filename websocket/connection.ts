@@ -8,17 +8,19 @@
 // with unread bytes would reset it, and the peer would lose our close frame.
 //
 // Messages are delivered one at a time: while the receiver is at work on one, the stream is
-// paused, and so, in the end, is the peer.
+// paused, and so, in the end, is the peer. So is a peer that pings and does not read the
+// answers: they would pile up.
 import type { Upgraded } from "../http/mod.ts";
-import { Future, type Timeout } from "../ioloop/mod.ts";
+import { Future, type FutureListener, type Timeout } from "../ioloop/mod.ts";
 import type { IOStream, StreamConsumer } from "../iostream/mod.ts";
 import { CloseCode } from "./close_code.ts";
-import { WebSocketClosedError, WebSocketError } from "./errors.ts";
+import { WebSocketClosedError, type WebSocketError } from "./errors.ts";
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from "./frame.ts";
 import { FrameDecoder, FrameEvent } from "./frame_decoder.ts";
 import { encodeClose, writeFrameHeader } from "./frame_encoder.ts";
 
 const CLOSE_MS = 5000; // for the peer's answer to our close frame
+const MAX_UNWRITTEN_PONGS = 65536; // bytes unwritten, from which a ping has to wait
 const SCRATCH_SIZE = 4096; // text that surely fits is encoded here, behind room for a header
 const MAX_HEADER = 10; // of a frame without mask
 
@@ -50,7 +52,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   readonly #decoder: FrameDecoder;
   #stream: IOStream | null = null; // there from start()
   #state: State = State.OPEN;
-  #busy = false; // the receiver is at work on a message
+  #busy = false; // the receiver is at work on a message, or pongs wait to be written
   #timeout: Timeout | null = null; // for the peer's close frame
 
   /** Makes a connection that reads nothing before {@linkcode start}. */
@@ -84,7 +86,8 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   }
 
   /**
-   * Sends a message. The Future is done when the kernel has it.
+   * Sends a message. The Future is done when the kernel has it, and fails with
+   * {@linkcode WebSocketClosedError} if the connection ends before.
    *
    * @throws {WebSocketClosedError} when the closing handshake began.
    */
@@ -99,7 +102,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
       const payload = typeof message === "string" ? encoder.encode(message) : message;
       this.#sendFrame(stream, opcode, payload);
     }
-    return stream._whenWritten();
+    return new Sending(stream._whenWritten());
   }
 
   /**
@@ -133,9 +136,10 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
     this.sendClose(CloseCode.GOING_AWAY);
   }
 
-  /** See {@linkcode Upgraded.close}. */
+  /** See {@linkcode Upgraded.close}. What was not written yet is lost. */
   close(): void {
-    this.#stream?.close();
+    // The error keeps the stream from lingering on a peer that may never read.
+    this.#stream?.close(new WebSocketClosedError("the connection was dropped"));
   }
 
   /** Decodes what came; called by the stream. @ignore */
@@ -189,8 +193,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
       case FrameEvent.BINARY:
         return this.#deliver(decoder.data);
       case FrameEvent.PING:
-        this.#sendFrame(this.#stream!, Opcode.PONG, decoder.data);
-        return this.#receiver.receivePing(decoder.data);
+        return this.#pong(decoder.data);
       case FrameEvent.PONG:
         return this.#receiver.receivePong(decoder.data);
       default:
@@ -200,7 +203,18 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
 
   #deliver(message: string | Uint8Array): void {
     const work = this.#receiver.receive(message);
-    if (work === null) return;
+    if (work !== null) this.#waitFor(work);
+  }
+
+  #pong(data: Uint8Array): void {
+    const stream = this.#stream!;
+    this.#sendFrame(stream, Opcode.PONG, data);
+    if (stream._unwritten > MAX_UNWRITTEN_PONGS) this.#waitFor(stream._whenWritten());
+    this.#receiver.receivePing(data);
+  }
+
+  // Reads on when `work` is done.
+  #waitFor(work: Future<unknown>): void {
     this.#busy = true;
     work._listen({
       _settled: () => {
@@ -258,6 +272,23 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
     } else {
       stream._writeBytes(scratch.subarray(begin, MAX_HEADER));
       stream._writeBytes(payload);
+    }
+  }
+}
+
+// Follows a write: a stream that closed under it is a WebSocket that closed.
+class Sending extends Future<void> implements FutureListener {
+  constructor(written: Future<void>) {
+    super();
+    this._observe(); // who does not look at a write learns of a failure by the close
+    written._listen(this);
+  }
+
+  _settled(written: Future<unknown>): void {
+    if (written._fulfilled) this._settle(1, undefined);
+    else {
+      const message = "Cannot write: the WebSocket closed before the end";
+      this._settle(2, new WebSocketClosedError(message, { cause: written._value }));
     }
   }
 }

@@ -3,7 +3,7 @@ import { CancelledError, Future } from "../ioloop/mod.ts";
 import { Coroutine } from "../gen/mod.ts";
 import { isGenerator } from "../gen/coroutine.ts";
 import { HTTPHeaders, jsonEncode } from "../http/mod.ts";
-import { HTTPError, RequestHandler } from "../web/mod.ts";
+import { type HeaderValue, HTTPError, RequestHandler } from "../web/mod.ts";
 import { CloseCode } from "./close_code.ts";
 import { WebSocketConnection, type WebSocketReceiver } from "./connection.ts";
 import { WebSocketClosedError } from "./errors.ts";
@@ -24,7 +24,7 @@ export interface WriteMessageOptions {
  *
  * @example Echo
  * ```ts
- * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Future, IOLoop } from "@waterspout/waterspout/ioloop";
  * import { Application } from "@waterspout/waterspout/web";
  * import { WebSocketHandler } from "@waterspout/waterspout/websocket";
  * import { assertEquals } from "@std/assert";
@@ -46,7 +46,7 @@ export interface WriteMessageOptions {
  *       socket.close();
  *     };
  *   });
- *   assertEquals(yield echoed, "hello");
+ *   assertEquals(yield* Future.from(echoed), "hello");
  *   yield* server.shutdown();
  * });
  * ```
@@ -92,7 +92,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
     throw new Error("Cannot handle a message: onMessage is not overridden");
   }
 
-  /** Is called once when the connection has ended, for whatever reason; override it. */
+  /** Is called once when a connection that was open has ended, for whatever reason; override it. */
   onClose(): void {}
 
   /** Is called with the data of a ping, which was answered already; override it. */
@@ -152,6 +152,56 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
     this.#connection?.sendClose(code, reason);
   }
 
+  /**
+   * See {@linkcode RequestHandler.setStatus}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override setStatus(code: number, reason?: string): void {
+    this.#checkAnswer();
+    super.setStatus(code, reason);
+  }
+
+  /**
+   * See {@linkcode RequestHandler.setHeader}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override setHeader(name: string, value: HeaderValue): void {
+    this.#checkAnswer();
+    super.setHeader(name, value);
+  }
+
+  /**
+   * See {@linkcode RequestHandler.addHeader}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override addHeader(name: string, value: HeaderValue): void {
+    this.#checkAnswer();
+    super.addHeader(name, value);
+  }
+
+  /**
+   * See {@linkcode RequestHandler.clearHeader}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override clearHeader(name: string): void {
+    this.#checkAnswer();
+    super.clearHeader(name);
+  }
+
+  /**
+   * See {@linkcode RequestHandler.clear}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override clear(): void {
+    this.#checkAnswer();
+    super.clear();
+  }
+
   /** Answers the handshake. */
   override get(): void {
     const { request } = this;
@@ -193,7 +243,13 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
   /** Is told that the connection ended. @ignore */
   receiveEnd(): void {
     this._endWork(new CancelledError("the WebSocket closed"));
-    this.#call(this.onClose, []);
+    if (this.#connection !== null) this.#call(this.onClose, []);
+  }
+
+  #checkAnswer(): void {
+    if (this.#connection !== null) {
+      throw new Error("Cannot change the answer: it was the handshake");
+    }
   }
 
   #open(): WebSocketConnection {
@@ -223,6 +279,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
     }
     const connection = new WebSocketConnection(this, this.maxMessageSize);
     connection.start(this._switchProtocols(fields, connection));
+    if (connection.closing) return; // the client left before: to the subclass it never came
     this.#connection = connection;
     const args = this.pathKwargs === null ? this.pathArgs : [this.pathKwargs];
     const work = this.#call(this.open as Method, args);

@@ -3,6 +3,7 @@ import { WebSocketHandler } from "@waterspout/waterspout/websocket";
 const HISTORY = 50;
 const MAX_NAME = 40;
 const MAX_TEXT = 1000;
+const MAX_UNREAD = 1024 * 1024; // bytes that a member may be behind
 
 /** What one person said. */
 interface Line {
@@ -39,7 +40,11 @@ export class ChatRoom {
 
   #broadcast(message: Record<string, unknown>): void {
     const text = JSON.stringify(message);
-    for (const member of this.#members) if (!member.closing) member.writeMessage(text);
+    for (const member of this.#members) {
+      if (member.closing) continue;
+      if (member.bufferedAmount > MAX_UNREAD) member.close(1008, "you do not read");
+      else member.writeMessage(text);
+    }
   }
 }
 

@@ -27,8 +27,9 @@ export class BulletinBoard {
     return note;
   }
 
-  /** Waits for notes behind `after` and returns them. */
+  /** Waits for notes behind `after` and returns them; who is ahead of us gets all of them. */
   *since(after: number): CoroutineGenerator<Note[]> {
+    if (after > this.#lastId) after = 0; // a page that knew the server before it was restarted
     while (this.#lastId <= after) {
       const next = new Future<void>();
       this.#waiting.add(next);

@@ -7,6 +7,7 @@ import {
   KeyReuseError,
   LeakedCallbackError,
   moment,
+  type ResultCallback,
   UnknownKeyError,
   Wait,
   WaitAll,
@@ -31,7 +32,7 @@ Deno.test("Wait() gives no argument as undefined, one as itself, several as Argu
 
 Deno.test("Callbacks that are pending together are waited for in any order", async () => {
   const main = coroutine(function* (): CoroutineGenerator<unknown[]> {
-    const callbacks = [];
+    const callbacks: ResultCallback[] = [];
     for (const key of [0, 1, 2]) callbacks.push(yield* Callback(key));
     queueMicrotask(() => callbacks.forEach((callback, key) => callback(key)));
     const results: unknown[] = [yield Wait(1), yield Wait(0)];

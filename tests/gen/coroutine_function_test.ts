@@ -150,11 +150,13 @@ Deno.test("engine() does not report left-over keys of a function that failed", a
 Deno.test("engine() refuses a result, before and after a yield", async () => {
   assertThrows(() => engine(() => 42)(), ReturnValueIgnoredError, "42");
   const bodies = [
-    function* (): CoroutineGenerator<number> {
-      return 42;
+    () => 42,
+    () => {
+      throw new Return(42);
     },
     function* (): CoroutineGenerator<number> {
-      throw new Return(42);
+      yield Future.resolved(1);
+      return 42;
     },
     function* (): CoroutineGenerator<number> {
       yield moment;
@@ -174,7 +176,7 @@ Deno.test("engine() refuses a result, before and after a yield", async () => {
 
 Deno.test("engine() takes an empty Return, before and after a yield", async () => {
   const failures = [
-    ...await runEngine(function* () {
+    ...await runEngine(() => {
       throw new Return();
     }),
     ...await runEngine(function* () {
@@ -200,6 +202,7 @@ Deno.test("engine() throws errors before the first pending yield at the caller, 
 
 Deno.test("a coroutine that fails when nobody waits for it yet can be waited for later", async () => {
   const main = coroutine(function* (): CoroutineGenerator {
+    yield Future.resolved(1);
     throw new RangeError("mine");
   });
   const future = main();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Arguments, KeyReuseError, Runner, UnknownKeyError } from "../../gen/mod.ts";
+import { type Arguments, KeyReuseError, Runner, UnknownKeyError } from "../../gen/mod.ts";
 import { Future } from "../../ioloop/mod.ts";
 
 Deno.test("Runner keeps a key from registerCallback() to popResult()", () => {

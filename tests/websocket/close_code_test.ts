@@ -1,8 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  canReceiveCloseCode,
-  canSendCloseCode,
-} from "../../websocket/close_code.ts";
+import { canReceiveCloseCode, canSendCloseCode } from "../../websocket/close_code.ts";
 
 const ALLOWED = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012]
   .concat([1013, 1014, 3000, 3999, 4000, 4999]);

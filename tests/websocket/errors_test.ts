@@ -1,12 +1,5 @@
-import {
-  assertEquals,
-  assertInstanceOf,
-  assertStrictEquals,
-} from "@std/assert";
-import {
-  WebSocketClosedError,
-  WebSocketError,
-} from "../../websocket/errors.ts";
+import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { WebSocketClosedError, WebSocketError } from "../../websocket/errors.ts";
 
 Deno.test("WebSocketError() carries message, cause and close code", () => {
   const cause = new Error("under it");

@@ -1,9 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertStrictEquals,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { WebSocketError } from "../../websocket/errors.ts";
 import { Opcode } from "../../websocket/frame.ts";
 import {
@@ -11,11 +6,7 @@ import {
   type FrameDecoderOptions,
   FrameEvent,
 } from "../../websocket/frame_decoder.ts";
-import {
-  encodeClose,
-  encodeFrame,
-  type FrameOptions,
-} from "../../websocket/frame_encoder.ts";
+import { encodeClose, encodeFrame, type FrameOptions } from "../../websocket/frame_encoder.ts";
 import { decode, everyCut, join, seeded, type Seen } from "./_decode.ts";
 
 const encoder = new TextEncoder();
@@ -27,9 +18,7 @@ function client(
   payload: string | ArrayLike<number>,
   options: FrameOptions = {},
 ): Uint8Array {
-  const bytes = typeof payload === "string"
-    ? encoder.encode(payload)
-    : Uint8Array.from(payload);
+  const bytes = typeof payload === "string" ? encoder.encode(payload) : Uint8Array.from(payload);
   return encodeFrame(opcode, bytes, { mask: MASK, ...options });
 }
 

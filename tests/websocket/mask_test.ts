@@ -1,10 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  maskInPlace,
-  readMask,
-  rotateMask,
-  websocketMask,
-} from "../../websocket/mask.ts";
+import { maskInPlace, readMask, rotateMask, websocketMask } from "../../websocket/mask.ts";
 
 const encoder = new TextEncoder();
 
