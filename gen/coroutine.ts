@@ -33,6 +33,7 @@ import type { CoroutineGenerator, Yielded } from "./types.ts";
 const MAX_RETHROWS = 100; // times that a coroutine may swallow its cancellation
 const CLEANUP_MS = 5000; // for all the waits of a coroutine that unwinds
 
+const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor;
 const CLEANUP_REGEXP = /\bfinally\b|\byield\s*\*/;
 
 /** Yielded, lets one turn of the loop go by; `yield` and `yield null` do the same. */
@@ -59,7 +60,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   #runner: Runner | null = null; // there once a YieldPoint was yielded
 
   /** Where it belongs; coroutines that it starts belong there too. @ignore */
-  readonly _scope: FutureScope | null;
+  _scope: FutureScope | null;
 
   /**
    * Makes a coroutine of `generator` that does nothing until {@linkcode run}. `source` is the
@@ -95,6 +96,12 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
     if (waiting._owner === this) waiting.cancel(this.#cancelError);
     else this.#stopWaiting(waiting);
     return true;
+  }
+
+  /** Takes it, and what it starts from here on, out of where it belongs: it is shielded. @ignore */
+  _leaveScope(): void {
+    this._scope?._delete(this as Future<unknown>);
+    this._scope = null;
   }
 
   /** Lets it go on: what it waits for is done. @ignore */
@@ -184,7 +191,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
 
   #cannotCleanUp(): boolean {
     const source = this.#source;
-    return source !== null &&
+    return source instanceof GeneratorFunction && // another one may return any generator
       !CLEANUP_REGEXP.test(Function.prototype.toString.call(source));
   }
 

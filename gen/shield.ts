@@ -1,5 +1,5 @@
 import { Future } from "../ioloop/mod.ts";
-import { convertYielded } from "./coroutine.ts";
+import { convertYielded, Coroutine } from "./coroutine.ts";
 import type { Yielded } from "./types.ts";
 
 class Shield extends Future<unknown> {
@@ -10,10 +10,12 @@ class Shield extends Future<unknown> {
 
 /**
  * Protects a stretch of work from the cancellation of the coroutine that yields it: the
- * work ends first, then the coroutine is cancelled.
+ * work ends first, then the coroutine is cancelled. Nor does a coroutine end with its request
+ * while it is shielded.
  */
 export function shield<Y>(yieldable: Y): Future<Yielded<Y>> {
   const inner = convertYielded(yieldable) as Future<unknown>;
+  if (inner instanceof Coroutine) inner._leaveScope();
   const outer = new Shield();
   inner._listen({
     _settled: () =>

@@ -17,8 +17,8 @@ const RANGE_REGEXP = /^(\d*)-(\d*)$/;
  * ```
  *
  * @returns start and end, the end exclusive; a negative start counts from the end of the content, and
- * `[null, 0]` asks for its last 0 bytes. `null` if the field is to be ignored: another unit, several
- * ranges, an end before the start, or no range at all (RFC 9110 14.2).
+ * `[null, 0]` asks for its last 0 bytes. The end may be before the start: such a range is for the caller
+ * to refuse. `null` if the field is to be ignored: another unit, several ranges, or none (RFC 9110 14.2).
  */
 export function parseRequestRange(
   header: string,
@@ -36,7 +36,7 @@ export function parseRequestRange(
   }
   const start = Number(first);
   if (last === "") return [start, null];
-  return Number(last) < start ? null : [start, Number(last) + 1];
+  return [start, Number(last) + 1];
 }
 
 /**

@@ -9,10 +9,13 @@ import type { HTTPServerRequest } from "./request.ts";
 const LONGEST_SWEEP_MS = 1000;
 const SHORTEST_SWEEP_MS = 10;
 
-/** Is given the requests of a server: a function, or an object such as an Application. */
+/**
+ * Is given the requests of a server: a function, or an object such as an Application. Either
+ * may be plain, async or a generator; what it throws is logged and answered with 500.
+ */
 export type HTTPServerApp =
-  | ((request: HTTPServerRequest) => void)
-  | { handleRequest(request: HTTPServerRequest): void };
+  | ((request: HTTPServerRequest) => unknown)
+  | { handleRequest(request: HTTPServerRequest): unknown };
 
 /** Options of {@linkcode HTTPServer}; every limit is on by default. */
 export interface HTTPServerOptions extends TCPServerOptions {
@@ -121,7 +124,7 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
   /** See {@linkcode ServerConnectionHost.closing}. @ignore */
   closing = false;
 
-  readonly #app: { handleRequest(request: HTTPServerRequest): void };
+  readonly #app: { handleRequest(request: HTTPServerRequest): unknown };
   readonly #protocol: "http" | "https" | undefined;
   readonly #connections = new Set<HTTP1ServerConnection>();
   readonly #upgraded = new Set<Upgraded>();
@@ -192,8 +195,8 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
   }
 
   /** See {@linkcode ServerConnectionHost.handle}. @ignore */
-  handle(request: HTTPServerRequest): void {
-    this.#app.handleRequest(request);
+  handle(request: HTTPServerRequest): unknown {
+    return this.#app.handleRequest(request);
   }
 
   /** See {@linkcode ServerConnectionHost.forget}. @ignore */

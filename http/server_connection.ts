@@ -17,7 +17,10 @@
 // A peer that ends its sending side while an answer is due has left, or it waits: from here
 // both look the same. A client that is gone answers to bytes with a reset, so it is sent
 // interim answers (RFC 9110 15.2: any number may precede an answer, and a client that does
-// not expect them skips them), at growing intervals.
+// not expect them skips them), at growing intervals. Once the answer began its own bytes do
+// that; if none are written for a whole interval, the client counts as gone.
+import { convertYielded } from "../gen/mod.ts";
+import { _isWork } from "../ioloop/converter.ts";
 import { describeError } from "../ioloop/errors.ts";
 import { appLog, genLog } from "../ioloop/mod.ts";
 import { StreamClosedError } from "../iostream/mod.ts";
@@ -33,13 +36,15 @@ import type { HTTPConnection, Upgraded } from "./connection.ts";
 import type { HTTPHeaders } from "./headers.ts";
 
 const DRAIN_MS = 1000;
-const FIRST_PROBE_MS = 10; // an answer that is nearly ready goes out without a probe
+const FIRST_PROBE_MS = 8; // an answer that is nearly ready goes out without a probe
+const SECOND_PROBE_MS = 4; // the reset of a near client is there by then; doubles from here
 const LAST_PROBE_MS = 5000;
+const QUIET_MS = 25; // what a handler may take between two parts of its answer, at least
 
 /** Is what the connections of one server have in common. */
 export interface ServerConnectionHost {
-  /** Handles a request whose body is there. */
-  handle(request: HTTPServerRequest): void;
+  /** Handles a request whose body is there; may return a promise, generator or Future. */
+  handle(request: HTTPServerRequest): unknown;
   /** Forgets a connection that closed or, with `upgraded`, changed its protocol. */
   forget(connection: HTTP1ServerConnection, upgraded?: Upgraded): void;
   /** The time, as exact as {@linkcode precision} says. */
@@ -115,7 +120,8 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   #unwrittenSince = 0;
 
   #probe: Timeout | null = null;
-  #probeDelay = FIRST_PROBE_MS;
+  #probes = 0; // how many interim answers this one had
+  #wroteLately = false; // a part of the answer was written since the last probe
 
   /** Starts to serve `stream`. */
   constructor(
@@ -217,6 +223,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
       this.abort(error);
       throw error;
     }
+    this.#wroteLately = true;
     if (!this.#bodiless && bytes.length > 0) {
       if (this.#chunked) this.#stream._writeLatin1(`${bytes.length.toString(16)}\r\n`);
       this.#stream._writeBytes(bytes);
@@ -295,12 +302,16 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     return at;
   }
 
-  /** Notes that the client sends no more; called by the stream. @ignore */
+  /**
+   * Notes that the client sends no more than was parsed; called by the stream, and again
+   * behind each answer that was due then.
+   *
+   * @ignore
+   */
   _end(): void {
-    this.#keepAlive = false;
     if (this.#state === State.ANSWER) {
       if (this.#probe === null) this.#probeLater();
-    } else if (this.#state === State.BODY || this.#parser.started) {
+    } else if (this.#state === State.BODY || this.#state === State.HEAD && this.#parser.started) {
       this.#refuse(new HTTPInputError("Cannot read request: it ends in the middle"));
     } else this.#stream.close();
   }
@@ -412,18 +423,29 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     this.#deadline = Infinity;
     this.#headWritten = this.#bodiless = this.#chunked = false;
     this.#announced = -1;
+    const request = this.#request!;
     try {
-      this.#host.handle(this.#request!);
+      const work = this.#host.handle(request);
+      if (work !== undefined && _isWork(work)) this.#follow(convertYielded(work), request);
     } catch (error) {
-      this.#appFailed(error);
+      this.#appFailed(error, request);
     }
   }
 
-  #appFailed(error: unknown): void {
+  #follow(work: Future<unknown>, request: HTTPServerRequest): void {
+    work._listen({
+      _settled: () => {
+        if (!work._fulfilled) this.#appFailed(work._value, request);
+      },
+    });
+  }
+
+  #appFailed(error: unknown, request: HTTPServerRequest): void {
+    if (error instanceof StreamClosedError && this.#state === State.CLOSED) return;
     appLog.error("Uncaught exception of the application: {error}", {
       error: describeError(error),
     });
-    if (this.#state !== State.ANSWER) return;
+    if (this.#state !== State.ANSWER || this.#request !== request) return;
     if (this.#headWritten) this.abort(error);
     else this._respond(500, statusLine(500), "", 0);
   }
@@ -442,6 +464,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     if (this.#parsing) return; // _data goes on by itself
     this.#began = this.time();
     this.#stream._resume();
+    if (this.#stream._ended && !this.#stream.closed()) this._end();
   }
 
   #refuse(error: HTTPInputError): void {
@@ -479,17 +502,22 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   }
 
   #probeLater(): void {
-    this.#probe = this.#stream.ioLoop.callLater(this.#probeDelay, () => {
+    let delay = this.#probes === 0
+      ? FIRST_PROBE_MS
+      : Math.min(SECOND_PROBE_MS * 2 ** (this.#probes - 1), LAST_PROBE_MS);
+    if (this.#headWritten && this.#probes > 0) delay = Math.max(delay, QUIET_MS);
+    this.#probe = this.#stream.ioLoop.callLater(delay, () => {
       this.#probe = null;
-      this.#probeDelay = Math.min(2 * this.#probeDelay, LAST_PROBE_MS);
+      this.#probes++;
       if (!this.#headWritten) {
         if (this.#request!.version === "HTTP/1.0") return; // knows no interim answers
         this.#stream._writeLatin1(CONTINUE);
-      } else if (this.#stream._unwritten === 0) {
+      } else if (this.#stream._unwritten === 0 && !this.#wroteLately) {
         // In the middle of an answer nothing can be sent that is not part of it.
         this.#stream.close();
         return;
       }
+      this.#wroteLately = false;
       this.#probeLater();
     });
   }

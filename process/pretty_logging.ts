@@ -1,4 +1,10 @@
-import { configureSync, getConfig, type LogLevel, type LogRecord } from "@logtape/logtape";
+import {
+  configureSync,
+  getConfig,
+  type LoggerConfig,
+  type LogLevel,
+  type LogRecord,
+} from "@logtape/logtape";
 
 /** Options of {@linkcode enablePrettyLogging}. */
 export interface PrettyLoggingOptions {
@@ -23,33 +29,38 @@ const COLORS: Readonly<Record<LogLevel, number>> = {
   fatal: 31,
 };
 
-const OWN = "waterspout";
-const META = "logtape.meta"; // would tell, without a logger of its own, of every configuration
-
 /**
  * Shows what the framework logs, a line for each message, such as
  * `[I 261121 18:35:01] 200 GET / (127.0.0.1) 0.41ms`; further lines of a message are indented.
- * It keeps what else was configured for `@logtape/logtape`.
+ * It keeps what else was configured for `@logtape/logtape`; but whenever LogTape is configured
+ * anew, it disposes of the sinks that hold something open, such as a file.
  */
 export function enablePrettyLogging(
   { level = "info", write = writeError, color = Deno.stderr.isTerminal() }: PrettyLoggingOptions =
     {},
 ): void {
   const former = getConfig();
-  const loggers = (former?.loggers ?? []).filter(({ category }) =>
-    ![OWN, META].includes([category].flat().join("."))
-  );
-  const meta = former?.loggers.find(({ category }) => [category].flat().join(".") === META);
+  const others = (former?.loggers ?? []).filter((logger) => nameOf(logger) !== "waterspout");
+  // Without a logger of its own LogTape tells of every configuration, on the console.
+  const meta: LoggerConfig<string, string>[] =
+    others.some((logger) => nameOf(logger) === "logtape.meta")
+      ? []
+      : [{ category: ["logtape", "meta"], lowestLevel: "warning" }];
+  const own: LoggerConfig<string, string> = {
+    category: ["waterspout"],
+    sinks: ["waterspout"],
+    lowestLevel: level,
+  };
   configureSync({
     ...former,
     reset: true,
     sinks: { ...former?.sinks, waterspout: (record) => write(formatRecord(record, color)) },
-    loggers: [
-      meta ?? { category: ["logtape", "meta"], lowestLevel: "warning" },
-      ...loggers,
-      { category: ["waterspout"], sinks: ["waterspout"], lowestLevel: level },
-    ],
+    loggers: [...meta, ...others, own],
   });
+}
+
+function nameOf({ category }: LoggerConfig<string, string>): string {
+  return [category].flat().join(".");
 }
 
 function formatRecord(record: LogRecord, color: boolean): string {

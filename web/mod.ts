@@ -26,7 +26,7 @@
  * @module
  */
 export { Application, type ApplicationSettings } from "./application.ts";
-export type { HandlerApplication } from "./handler_application.ts";
+export type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
 export {
   type ArgumentOptions,
   type HandlerClass,

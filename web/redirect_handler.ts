@@ -17,9 +17,21 @@ export interface RedirectHandlerOptions {
  *
  * @example Swap two parts of a path
  * ```ts
- * import { RedirectHandler, url } from "@waterspout/waterspout/web";
+ * import { IOLoop } from "@waterspout/waterspout/ioloop";
+ * import { Application, RedirectHandler } from "@waterspout/waterspout/web";
+ * import { assertEquals } from "@std/assert";
  *
- * url("/by-year/([0-9]+)/(.*)", RedirectHandler, { url: "/{1}/{0}", permanent: false });
+ * await new IOLoop().run(function* () {
+ *   const app = new Application([["/(.*)/of/(.*)", RedirectHandler, { url: "/{1}/{0}" }]]);
+ *   const server = app.listen(0, "127.0.0.1");
+ *   const { port } = server.addresses[0] as Deno.NetAddr;
+ *   const url = `http://127.0.0.1:${port}/page/of/book`;
+ *   const response: Response = yield fetch(url, { redirect: "manual" });
+ *   assertEquals(response.headers.get("Location"), "/book/page");
+ *   yield response.body?.cancel();
+ *   server.stop();
+ *   yield* server.closeAllConnections();
+ * });
  * ```
  */
 export class RedirectHandler extends RequestHandler {

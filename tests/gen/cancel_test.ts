@@ -448,6 +448,26 @@ Deno.test("code that swallows the error gets it again at its next yield, at once
   assertCancelled(future);
 });
 
+// It went by the source of the plain function, and cut the clean-up of the generator.
+Deno.test("cancel() lets a generator that a plain function returned clean up", async () => {
+  const steps: string[] = [];
+  function* work(): CoroutineGenerator {
+    try {
+      yield new Future();
+    } finally {
+      yield moment;
+      steps.push("first");
+      yield moment;
+      steps.push("second");
+    }
+  }
+  const future = coroutine(() => work())();
+  future.cancel();
+  await future.catch(() => {});
+  assertEquals(steps, ["first", "second"]);
+  assertCancelled(future);
+});
+
 Deno.test("code that swallows the error and returns is cancelled all the same", async () => {
   const future = coroutine(function* (): CoroutineGenerator<string> {
     try {

@@ -11,7 +11,7 @@ import { expectLog, fakeLoop, type MemoryConn, memoryPair } from "../../testing/
 import { RawClient } from "./_raw_client.ts";
 
 /** A function as application. */
-export type App = (request: HTTPServerRequest) => void;
+export type App = (request: HTTPServerRequest) => unknown;
 
 /** Answers whole. */
 export function answer(

@@ -338,6 +338,7 @@ Deno.test("HTTPServer.shutdown() lets answers in progress end, with Connection: 
     const { status, headers } = await client.answer();
     assertEquals([status, headers.get("Connection")], [200, "close"]);
     assertEquals(await client.rest(), "");
+    client.close();
     assertEquals(await shutdown, { cut: 0 });
     assertEquals(requests.length, 1);
   });
@@ -388,3 +389,48 @@ Deno.test("HTTPServer serves many connections at once", () =>
     );
     assertEquals(answers.map(({ text }) => text), answers.map((_, i) => `GET /${i} `));
   }));
+
+Deno.test("HTTPServer takes an async function and a generator function as application", async () => {
+  const apps: ((request: HTTPServerRequest) => unknown)[] = [
+    async (request) => {
+      await sleep(1);
+      if (request.uri === "/bad") throw new Error("broken");
+      echo(request);
+    },
+    function* (request) {
+      yield* sleep(1);
+      if (request.uri === "/bad") throw new Error("broken");
+      echo(request);
+    },
+  ];
+  for (const app of apps) {
+    await serve(app, async (port) => {
+      using client = await RawClient.connect(port);
+      const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+      await expectLog(appLog, /^Uncaught exception of the application: Error: broken/, async () => {
+        await client.send(request("/1") + request("/bad") + request("/2"));
+        assertEquals((await client.answer()).text, "GET /1 ");
+        assertEquals((await client.answer()).status, 500);
+        assertEquals((await client.answer()).text, "GET /2 ");
+      });
+    });
+  }
+});
+
+Deno.test("HTTPServer logs an application that fails behind its answer, and the next is not hurt", () => {
+  const app = async (request: HTTPServerRequest) => {
+    echo(request);
+    await sleep(5);
+    if (request.uri === "/1") throw new Error("broken late");
+  };
+  return serve(app, async (port) => {
+    using client = await RawClient.connect(port);
+    await expectLog(appLog, /broken late/, async () => {
+      for (const path of ["/1", "/2"]) {
+        await client.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        assertEquals((await client.answer()).text, `GET ${path} `);
+      }
+      await sleep(20);
+    });
+  });
+});

@@ -17,15 +17,11 @@ function note(event: string): void {
   times.push(performance.now());
 }
 
-type Leave = (client: RawClient) => Promise<void>;
-
-// With an answer in its buffer that it did not read, a client that closes sends a reset.
-const WAYS: Readonly<Record<string, { before: string; leave: Leave }>> = {
-  "closes": { before: "", leave: (client) => Promise.resolve(client.close()) },
-  "resets the connection": {
-    before: "GET /quick HTTP/1.1\r\nHost: x\r\n\r\n",
-    leave: (client) => Promise.resolve(client.close()),
-  },
+// What the client sends before its request, by the way in which its close() then ends the
+// connection: with an answer in its buffer that it did not read, that is a reset.
+const WAYS: Readonly<Record<string, string>> = {
+  "closes": "",
+  "resets the connection": "GET /quick HTTP/1.1\r\nHost: x\r\n\r\n",
 };
 
 class Quick extends RequestHandler {
@@ -43,12 +39,11 @@ async function askAndLeave(
 ): Promise<number> {
   events = [];
   times = [];
-  const { before, leave } = WAYS[way]!;
   using client = await RawClient.connect(port);
-  await client.send(`${before}${method} / HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await client.send(`${WAYS[way]}${method} / HTTP/1.1\r\nHost: x\r\n\r\n`);
   await sleep(WHILE_MS);
   const left = performance.now();
-  await leave(client);
+  client.close();
   await until(() => events.includes(ended));
   return times[events.indexOf(ended)]! - left;
 }
@@ -338,6 +333,33 @@ Deno.test("RequestHandler cancels the coroutines that it leaves behind when it h
     events = [];
     assertEquals((await get("/")).text, "done");
     await until(() => events.includes("child"));
+  }));
+
+class ShieldingChild extends RequestHandler {
+  override get(): void {
+    coroutine(function* () {
+      yield* shield(saved());
+      note("child goes on");
+    })();
+    this.write("done");
+  }
+}
+
+const saved = coroutine(function* () {
+  yield* sleep(5);
+  yield* coroutine(function* () {
+    yield* sleep(5);
+  })();
+  note("saved");
+});
+
+Deno.test("RequestHandler that has answered lets what a child shields end", () =>
+  serve([["/", ShieldingChild]], async ({ get }) => {
+    events = [];
+    await get("/");
+    await until(() => events.includes("saved"));
+    await sleep(5);
+    assertEquals(events, ["saved"]);
   }));
 
 class NotOwned extends RequestHandler {

@@ -113,7 +113,7 @@ Deno.test("Application decodes groups: percent signs, UTF-8, slashes, but not pl
     assertEquals(await args("/p/a+b%2B"), ["a+b+"]);
     assertEquals(await args("/p/a%252F"), ["a%2F"]);
     assertEquals(await args("/n/%C3%A9/b"), [{ a: "é", b: "b" }]);
-    assertEquals(await args("/n/x"), [{ a: "x", b: "" }]);
+    assertEquals(await args("/n/x"), [{ a: "x", b: null }]);
   }));
 
 Deno.test("Application answers 404 to a path that no route matches, whatever the method", () =>

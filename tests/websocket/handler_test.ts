@@ -655,6 +655,20 @@ Deno.test("close() refuses codes that must not be sent and reasons over 123 byte
   assertEquals(failures.length, 8);
 });
 
+Deno.test("close() without code and reason sends an empty close frame", async () => {
+  class Bye extends Echo {
+    override open(): void {
+      this.close();
+    }
+  }
+  await serve([["/", Bye]], async ({ port }) => {
+    using socket = await RawWebSocket.open(port, "/");
+    assertEquals(await socket.closeFrame(), [null, ""]);
+    await socket.sendFrame(Opcode.CLOSE);
+    await socket.ended();
+  });
+});
+
 Deno.test("close() drops messages that come behind it", async () => {
   const seen: unknown[] = [];
   class OneOnly extends Noting {
@@ -849,7 +863,7 @@ Deno.test("neither open() nor onClose() is called when the client leaves during 
     using client = await RawClient.connect(port);
     await client.send(handshake("/"));
     await client.closeWrite();
-    await sleep(5);
+    assertEquals((await client.answer()).status, 100); // the server has seen the end, and probes
     ready.setResult();
     await client.rest();
     await until(() => resumed);
@@ -891,6 +905,30 @@ Deno.test("coroutines of the handler are cancelled when the client vanishes, and
     await until(() => seen.length === 4);
   });
   assertEquals(seen, ["open", "closed", "message over", "child over"]);
+});
+
+Deno.test("open() that waits is cancelled when the client vanishes, and onClose() is called", async () => {
+  const seen: string[] = [];
+  class Waiting extends Echo {
+    override *open(): CoroutineGenerator {
+      try {
+        yield* sleep(60_000);
+      } finally {
+        seen.push("open over");
+      }
+    }
+    override onClose(): void {
+      seen.push("closed");
+    }
+  }
+  await serve([["/", Waiting]], async ({ port }) => {
+    using socket = await RawWebSocket.open(port, "/", { behind: masked(Opcode.TEXT, "early") });
+    await sleep(5);
+    socket.vanish();
+    await until(() => seen.length > 1);
+    await sleep(5);
+  });
+  assertEquals(seen, ["closed", "open over"]);
 });
 
 Deno.test("the client's close frame that waits behind a slow message is found when it leaves", async () => {
