@@ -35,6 +35,19 @@ export { Multi, multi, multiFuture, type MultiOptions } from "./multi.ts";
 export { sleep } from "./sleep.ts";
 export { shield } from "./shield.ts";
 export { withTimeout, type WithTimeoutOptions } from "./with_timeout.ts";
+export { maybeFuture } from "./maybe_future.ts";
+export { type CallbackResult, type FutureFunction, returnFuture } from "./return_future.ts";
+export {
+  WaitIterator,
+  type WaitIteratorFuture,
+  type WaitIteratorIndex,
+  type WaitIteratorInput,
+  type WaitIteratorResult,
+} from "./wait_iterator.ts";
+export { YieldFuture } from "./yield_future.ts";
+export * as locks from "./locks.ts";
+export * as queues from "./queues.ts";
+export type { WaitOptions } from "./_waiter.ts";
 export { Return } from "./return.ts";
 export { Arguments } from "./arguments.ts";
 export type { CoroutineGenerator, Yieldable, Yielded } from "./types.ts";

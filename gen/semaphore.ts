@@ -4,7 +4,7 @@ import { Waiter } from "./_waiter.ts";
 import type { WaitOptions } from "./_waiter.ts";
 import { convertYielded } from "./coroutine.ts";
 import { coroutine } from "./coroutine_function.ts";
-import type { Yielded } from "./types.ts";
+import type { CoroutineGenerator, Yielded } from "./types.ts";
 
 /**
  * Holds a number of permits: `acquire` takes one and waits while there is none, `release`
@@ -54,7 +54,7 @@ export class Semaphore {
    * before somebody has read its result gives the permit to the next.
    */
   acquire({ timeout }: WaitOptions = {}): Future<Disposable> {
-    const waiter = new Waiter<Disposable>(ACTION);
+    const waiter = new Waiter<Disposable>("acquire");
     if (this.#value === 0) return waiter._wait(this.#waiters, timeout);
     this.#value--;
     return waiter._serve(new Permit(this), dispose);
@@ -72,13 +72,13 @@ export class Semaphore {
    * gives the permit back however that ends: with a result, an error or a cancellation.
    */
   run<Y>(fn: () => Y): Future<Yielded<Y>> {
-    return this.#run(fn) as Future<unknown> as Future<Yielded<Y>>;
+    return runWithPermit(this, fn) as Future<unknown> as Future<Yielded<Y>>;
   }
 
   /** Shows how many permits are left or, if none is, how many wait. */
   toString(): string {
     const waiters = this.#waiters.size;
-    const state = this._locked ? "locked" : `unlocked,value:${this.#value}`;
+    const state = this.#value === 0 ? "locked" : `unlocked,value:${this.#value}`;
     return `${this.constructor.name} [${state}${waiters > 0 ? `,waiters:${waiters}` : ""}]`;
   }
 
@@ -91,9 +91,29 @@ export class Semaphore {
   protected get _value(): number {
     return this.#value;
   }
+}
 
-  readonly #run = coroutine(function* (this: void, semaphore: Semaphore, fn: () => unknown) {
+class Permit implements Disposable {
+  #semaphore: Semaphore | null; // null once it was given back
+
+  constructor(semaphore: Semaphore) {
+    this.#semaphore = semaphore;
+  }
+
+  [Symbol.dispose](): void {
+    const semaphore = this.#semaphore;
+    this.#semaphore = null;
+    semaphore?.release();
+  }
+}
+
+function dispose(permit: Disposable): void {
+  permit[Symbol.dispose]();
+}
+
+const runWithPermit = coroutine(
+  function* (semaphore: Semaphore, fn: () => unknown): CoroutineGenerator<unknown> {
     using _permit = yield* semaphore.acquire();
     return yield* convertYielded(fn());
-  });
-}
+  },
+);

@@ -281,6 +281,17 @@ export class Future<T> implements PromiseLike<T> {
   }
 
   /**
+   * Turns a result into a cancellation, for subclasses whose results must not get lost: if
+   * nobody has read it, whoever cancels the Future may take it back.
+   *
+   * @ignore
+   */
+  protected _revoke(error: CancelledError): void {
+    this.#state = State.CANCELLED;
+    this.#value = error;
+  }
+
+  /**
    * Adds an internal listener; told at once when the Future is done.
    *
    * @ignore
@@ -363,6 +374,36 @@ export function chainFuture<T>(a: Future<T>, b: Future<T>): void {
         a._value,
       ),
   });
+}
+
+/** Settles `future` with a result, unless it was cancelled. Throws when it is done otherwise. */
+export function futureSetResultUnlessCancelled<T>(future: Future<T>, value: T): void {
+  if (!future.cancelled()) future.setResult(value);
+}
+
+/**
+ * Settles `future` with a failure or, if it was cancelled, logs the error: nobody else would
+ * see it. Throws when it is done otherwise.
+ */
+export function futureSetExceptionUnlessCancelled(future: Future<unknown>, error: unknown): void {
+  if (!future.cancelled()) future.setException(error);
+  else {
+    appLog.error("Exception after Future was cancelled: {error}", {
+      error: describeError(error),
+    });
+  }
+}
+
+/**
+ * Calls `fn` with `future` at once if it is done, else as `addDoneCallback` does. What `fn`
+ * throws at once goes to the caller.
+ */
+export function futureAddDoneCallback<T>(
+  future: Future<T>,
+  fn: (future: Future<T>) => void,
+): void {
+  if (future.done()) fn(future);
+  else future.addDoneCallback(fn);
 }
 
 function alreadyDone(): Error {

@@ -23,9 +23,12 @@ export { PeriodicCallback, type PeriodicCallbackOptions } from "./periodic_callb
 export {
   chainFuture,
   Future,
+  futureAddDoneCallback,
   type FutureListener,
   type FutureOwner,
   type FutureScope,
+  futureSetExceptionUnlessCancelled,
+  futureSetResultUnlessCancelled,
   isFuture,
 } from "./future.ts";
 export { type Source, SourceChannel, type Taken } from "./source_channel.ts";
@@ -33,5 +36,8 @@ export { Channel, type ChannelLoop, type ChannelOwner } from "./channel.ts";
 export type { Timeout } from "./timeout_heap.ts";
 export type { Transport } from "./transport.ts";
 export { BadYieldError, CancelledError, TimeoutError } from "./errors.ts";
+export { Configurable, type ConfigurableClass, type ConfigurableOptions } from "./configurable.ts";
+export { errorCode } from "./error_code.ts";
+export { reUnescape } from "./re_unescape.ts";
 export { accessLog, appLog, genLog, type Logger } from "./log.ts";
 export { VERSION, VERSION_INFO } from "./version.ts";

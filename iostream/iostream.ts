@@ -386,12 +386,15 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
     return this.#state !== State.OPEN;
   }
 
-  /** Returns a Future that is done when all that was written so far is in the kernel. @ignore */
-  _whenWritten(): Future<void> {
-    if (this.#flushed === this.#queued) return Future.resolved(undefined);
-    const future = new Future<void>();
+  /**
+   * Returns `future`, which is done when all that was written so far is in the kernel.
+   *
+   * @ignore
+   */
+  _whenWritten(future: Future<void> = new Future()): Future<void> {
     future._observe(); // who does not look at a write learns of a failure by the close
-    this.#writes.push({ position: this.#queued, future });
+    if (this.#flushed === this.#queued) future._settle(1, undefined);
+    else this.#writes.push({ position: this.#queued, future });
     return future;
   }
 

@@ -515,6 +515,7 @@ export class RequestHandler implements FutureOwner {
    * @ignore
    */
   _switchProtocols(fields: HTTPHeaders, upgraded: Upgraded): IOStream {
+    if (this.#headersWritten) throw new Error("Cannot switch protocols: the headers were sent");
     const { connection } = this.request;
     const headers = this.#fields();
     for (const name of NO_BODY_FIELDS) headers.delete(name);

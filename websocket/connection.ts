@@ -11,7 +11,7 @@
 // paused, and so, in the end, is the peer. So is a peer that pings and does not read the
 // answers: they would pile up.
 import type { Upgraded } from "../http/mod.ts";
-import { Future, type FutureListener, type Timeout } from "../ioloop/mod.ts";
+import { Future, type Timeout } from "../ioloop/mod.ts";
 import type { IOStream, StreamConsumer } from "../iostream/mod.ts";
 import { CloseCode } from "./close_code.ts";
 import { WebSocketClosedError, type WebSocketError } from "./errors.ts";
@@ -102,7 +102,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
       const payload = typeof message === "string" ? encoder.encode(message) : message;
       this.#sendFrame(stream, opcode, payload);
     }
-    return new Sending(stream._whenWritten());
+    return stream._whenWritten(new Sending());
   }
 
   /**
@@ -276,20 +276,12 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   }
 }
 
-// Follows a write: a stream that closed under it is a WebSocket that closed.
-class Sending extends Future<void> implements FutureListener {
-  constructor(written: Future<void>) {
-    super();
-    this._observe(); // who does not look at a write learns of a failure by the close
-    written._listen(this);
-  }
-
-  _settled(written: Future<unknown>): void {
-    if (written._fulfilled) this._settle(1, undefined);
-    else {
-      const message = "Cannot write: the WebSocket closed before the end";
-      this._settle(2, new WebSocketClosedError(message, { cause: written._value }));
-    }
+// A write of a message: a stream that closed under it is a WebSocket that closed.
+class Sending extends Future<void> {
+  override _settle(state: 1 | 2 | 3, value: unknown): boolean {
+    if (state !== 2) return super._settle(state, value);
+    const message = "Cannot write: the WebSocket closed before the end";
+    return super._settle(state, new WebSocketClosedError(message, { cause: value }));
   }
 }
 
