@@ -84,7 +84,7 @@ export class Gather extends Future<unknown> {
 
   #cancelOwned(reason: CancelledError): void {
     for (const child of this.#children) {
-      if (!child.done() && this.#owns(child)) child.cancel(reason);
+      if (this.#owns(child)) child.cancel(reason); // one that is done may take its result back
     }
   }
 

@@ -17,8 +17,11 @@ import type { Link, LinkedList } from "./_linked_list.ts";
 
 /** Options of everything in `locks` and `queues` that waits. */
 export interface WaitOptions {
-  /** How long to wait at most, in ms; without it there is no limit. */
-  timeout?: number | undefined;
+  /**
+   * How long to wait at most, in ms; without it there is no limit. Unlike `withTimeout`, which
+   * takes the result as soon as it is there, it loses nothing to a cancellation.
+   */
+  timeout?: number;
 }
 
 /** Is the Future of one who waits to be served. */

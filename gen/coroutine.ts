@@ -130,13 +130,12 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
             continue;
           }
         }
-        if (!future.done()) {
-          if (this.#cancelError === null || !this.#mustNotWait()) {
-            return this.#suspend(future);
-          }
+        // Also what is done already is cancelled: an item that a queue gave goes back to it.
+        if (this.#cancelError !== null && this.#mustNotWait()) {
           if (future._owner === this) future.cancel(this.#cancelError);
           continue;
         }
+        if (!future.done()) return this.#suspend(future);
         failed = !future._fulfilled;
         if (failed) future._observe();
         sent = future._value;

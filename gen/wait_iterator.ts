@@ -83,7 +83,9 @@ export class WaitIterator<const C extends WaitIteratorInput> {
    * @throws {Error} when all were handed over, or the Future of the last call is not done.
    */
   next(): Future<WaitIteratorResult<C>> {
-    if (this.#waiting?.running()) throw new Error("Cannot wait for the next: the last is awaited");
+    if (this.#waiting?.running()) {
+      throw new Error("Cannot wait for the next: the last one is not done");
+    }
     if (this.done()) throw new Error("Cannot wait for the next: there is none");
     const future = new Future<unknown>();
     const child = this.#finished.shift();

@@ -68,3 +68,4 @@ export {
   HTTPClientError,
   type HTTPResponse,
 } from "./client.ts";
+export * as escape from "./escape.ts";

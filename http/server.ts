@@ -1,5 +1,10 @@
 import { Future, type Timeout } from "../ioloop/mod.ts";
-import { type IOStream, TCPServer, type TCPServerOptions } from "../iostream/mod.ts";
+import {
+  type IOStream,
+  StreamClosedError,
+  TCPServer,
+  type TCPServerOptions,
+} from "../iostream/mod.ts";
 import { formatTimestamp } from "./timestamp.ts";
 import type { Upgraded } from "./connection.ts";
 import { HTTP1ServerConnection } from "./server_connection.ts";
@@ -174,16 +179,16 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
   shutdown({ grace = 10_000 }: ShutdownOptions = {}): Future<ShutdownResult> {
     this.closing = true;
     this.stop();
-    for (const connection of [...this.#connections]) {
-      if (connection.idle) connection.close();
-    }
+    for (const connection of [...this.#connections]) connection.shutdown();
     for (const upgraded of [...this.#upgraded]) upgraded.shutdown();
     const result = new Future<ShutdownResult>();
     let cut = 0;
     const timeout = this.ioLoop.callLater(grace, () => {
-      const left = [...this.#connections, ...this.#upgraded];
-      cut = left.length;
-      for (const each of left) each.close();
+      cut = this.#connections.size + this.#upgraded.size;
+      // The error keeps the streams from lingering on clients that may never read.
+      const error = new StreamClosedError("cut by the shutdown of the server");
+      for (const connection of [...this.#connections]) connection.close(error);
+      for (const upgraded of [...this.#upgraded]) upgraded.close();
     });
     this.#empty()._listen({
       _settled: () => {

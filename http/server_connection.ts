@@ -36,6 +36,7 @@ import type { HTTPConnection, Upgraded } from "./connection.ts";
 import type { HTTPHeaders } from "./headers.ts";
 
 const DRAIN_MS = 1000;
+const MAX_UNWRITTEN = 262144; // bytes of answers, beyond which a pipelined request has to wait
 const FIRST_PROBE_MS = 8; // an answer that is nearly ready goes out without a probe
 const SECOND_PROBE_MS = 4; // the reset of a near client is there by then; doubles from here
 const LAST_PROBE_MS = 5000;
@@ -98,6 +99,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   readonly #parser: RequestParser;
   #state: State = State.HEAD;
   #parsing = false; // inside _data
+  #waiting = false; // for the client to take its answers, before another request is read
   #headTimed = false; // the deadline is that of a head in progress
   #deadline: number; // for what the state waits for; Infinity in ANSWER
   #began = 0; // loop.time() of the bytes that are parsed
@@ -163,9 +165,19 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     return this.#state === State.HEAD && !this.#parser.started;
   }
 
-  /** Closes it at once; a client that waits for an answer gets none. */
-  close(): void {
-    this.#stream.close();
+  /**
+   * Closes it at once; a client that waits for an answer gets none. With an `error`, answers
+   * that it has not taken yet are lost too.
+   */
+  close(error: unknown = null): void {
+    this.#stream.close(error);
+  }
+
+  /** Ends it as soon as what was answered has left, if it waits for a request. */
+  shutdown(): void {
+    if (!this.idle) return;
+    if (this.#stream._unwritten === 0) this.#stream.close();
+    else this.#close();
   }
 
   /** See {@linkcode HTTPConnection.abort}. */
@@ -188,13 +200,19 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   writeHeaders(code: number, reason: string, headers: HTTPHeaders): void {
     this.#checkAnswer();
     if (this.#headWritten) throw new Error("Cannot write the head of the answer: it was written");
-    this.#headWritten = true;
+    if (headers.has("Transfer-Encoding")) {
+      throw new HTTPOutputError(
+        "Cannot write the head of the answer: its Transfer-Encoding is the connection's to choose",
+      );
+    }
     const length = headers.get("Content-Length");
     if (length !== null && !/^\d+$/.test(length)) {
       throw new HTTPOutputError(
         `Cannot write the head of the answer: its Content-Length is ${JSON.stringify(length)}`,
       );
     }
+    const head = formatResponseHead(code, reason, headers);
+    this.#headWritten = true;
     const request = this.#request!;
     this.#bodiless = hasNoBody(request.method, code);
     if (headers.get("Connection", "").toLowerCase() === "close") this.#keepAlive = false;
@@ -207,7 +225,6 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
       } else this.#keepAlive = false;
     }
     if (!headers.has("Connection")) framing += this.#connectionField();
-    const head = formatResponseHead(code, reason, headers);
     this.#stream._writeLatin1(`${head.slice(0, -2)}${framing}\r\n`);
   }
 
@@ -279,6 +296,10 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     try {
       while (at < end) {
         if (this.#state === State.HEAD) {
+          if (this.#stream._unwritten > MAX_UNWRITTEN && !this.#parser.started) {
+            this.#waitForClient();
+            break;
+          }
           const stop = this.#parser.parse(bytes, at, end);
           if (stop < 0) {
             this.#headIncomplete();
@@ -309,11 +330,12 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
    * @ignore
    */
   _end(): void {
+    if (this.#waiting) return;
     if (this.#state === State.ANSWER) {
       if (this.#probe === null) this.#probeLater();
     } else if (this.#state === State.BODY || this.#state === State.HEAD && this.#parser.started) {
       this.#refuse(new HTTPInputError("Cannot read request: it ends in the middle"));
-    } else this.#stream.close();
+    } else this.#close();
   }
 
   /** Lets go; called by the stream. @ignore */
@@ -342,7 +364,11 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
       return;
     }
     if (now < this.#deadline) return;
-    if (this.#state === State.HEAD && this.#parser.started) {
+    if (unwritten > 0 && (this.#state === State.DRAIN || this.idle)) {
+      // It is still taking its answer, however slowly: only writeTimeout may cut that.
+      const { idleConnectionTimeout } = this.#host.limits;
+      this.#deadline = this.#after(this.idle ? idleConnectionTimeout : DRAIN_MS);
+    } else if (this.#state === State.HEAD && this.#parser.started) {
       this.#refuse(
         new HTTPInputError("Cannot read request: its head took too long", {
           status: 408,
@@ -461,10 +487,25 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     }
     this.#state = State.HEAD;
     this.#deadline = this.#after(this.#host.limits.idleConnectionTimeout);
-    if (this.#parsing) return; // _data goes on by itself
+    if (!this.#parsing) this.#readOn(); // else _data goes on by itself
+  }
+
+  #readOn(): void {
     this.#began = this.time();
     this.#stream._resume();
     if (this.#stream._ended && !this.#stream.closed()) this._end();
+  }
+
+  // A client that sends requests and does not read would have the answers pile up.
+  #waitForClient(): void {
+    const stream = this.#stream;
+    this.#waiting = true;
+    stream._pause();
+    const goOn = () => {
+      this.#waiting = false;
+      if (!stream.closed()) this.#readOn();
+    };
+    stream._whenWritten()._listen({ _settled: () => stream.ioLoop.addCallback(goOn) });
   }
 
   #refuse(error: HTTPInputError): void {
@@ -478,16 +519,18 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     this.#close();
   }
 
-  // A peer that sent its end can be closed at once. Another one may have bytes on their way.
+  // A peer that sent its end can be closed once it was sent all. Another one may have bytes on
+  // their way.
   #close(): void {
-    if (this.#stream._ended) {
-      this.#stream.close();
-      return;
-    }
+    const stream = this.#stream;
     this.#state = State.DRAIN;
     this.#deadline = this.#after(DRAIN_MS);
-    this.#stream.closeWrite().catch(() => this.#stream.close());
-    if (!this.#parsing) this.#stream._resume();
+    if (stream._ended) {
+      stream._whenWritten()._listen({ _settled: () => stream.close() });
+      return;
+    }
+    stream.closeWrite().catch(() => stream.close());
+    if (!this.#parsing) stream._resume();
   }
 
   #connectionField(): string {

@@ -6,7 +6,7 @@
 // - User callbacks (`addDoneCallback`, `then`) run in a microtask of their own, so
 //   that `setResult` never runs foreign code under the feet of its caller.
 //
-// A coroutine's Future is its Runner (gen/runner.ts), a subclass.
+// A coroutine is its own Future: gen/coroutine.ts has the subclass.
 import { CancelledError, describeError } from "./errors.ts";
 import { appLog } from "./log.ts";
 

@@ -114,8 +114,12 @@ export class WriteQueue {
   }
 }
 
+// A character beyond latin-1 becomes a question mark: its low byte could be a line end.
 function latin1Bytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    bytes[i] = code > 0xff ? 0x3f : code;
+  }
   return bytes;
 }

@@ -34,14 +34,21 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  * accepting, finishes what is in progress within `grace` ms, and returns. A second signal ends
  * it at once.
  *
+ * It runs the current loop, or the one of its option `ioLoop`: timeouts, PeriodicCallbacks and
+ * further servers that were started on that loop before run with it. At the end it closes the
+ * loop and every connection and listener that is registered there.
+ *
  * @throws {Deno.errors.AddrInUse} when the port is taken; the message names it.
+ * @throws {Deno.errors.NotCapable} without net permission; the message names the flag.
+ * @throws {Error} when the loop runs already.
  */
 export async function runServer(
   app: HTTPServerApp,
   { port = 8888, address = "127.0.0.1", grace = 10_000, onListen, ...options }: RunServerOptions =
     {},
 ): Promise<void> {
-  const loop = options.ioLoop ?? new IOLoop();
+  const loop = options.ioLoop ?? IOLoop.current();
+  if (loop.running) throw new Error("Cannot run the server: its loop runs already");
   const server = new HTTPServer(app, { ...options, ioLoop: loop });
   server.listen(port, address);
   const stop = () => {

@@ -31,6 +31,8 @@ export {
   type ArgumentOptions,
   type HandlerClass,
   type HeaderValue,
+  type JSONRecord,
+  type PathArgument,
   type RedirectOptions,
   RequestHandler,
   REQUIRED,

@@ -34,7 +34,20 @@ import { Finish, HTTPError, MissingArgumentError } from "./errors.ts";
 export type HandlerClass = new (...args: any[]) => RequestHandler;
 
 /** Is what {@linkcode RequestHandler.write} takes: text, bytes, or a record that becomes JSON. */
-export type Writable = string | Uint8Array | Readonly<Record<string, unknown>>;
+export type Writable = string | Uint8Array | Readonly<Record<string, unknown>> | JSONRecord;
+
+/** Is an object of any type but array, function and promise: they are no record. */
+export type JSONRecord = object & {
+  readonly [Symbol.iterator]?: never;
+  readonly then?: never;
+  readonly call?: never;
+};
+
+/**
+ * Is what a verb's method may declare for a group of the route, text or null, and for all
+ * named groups, an object. There are no numbers in a path: the method converts.
+ */
+export type PathArgument = string | object | null | undefined;
 
 /** Is what a header value may be. */
 export type HeaderValue = string | number | Date | Uint8Array;
@@ -88,7 +101,9 @@ const NO_ARGS: readonly never[] = [];
 // deno-lint-ignore no-control-regex -- these are what is looked for
 const CONTROL_REGEXP = /[\x00-\x08\x0e-\x1f]/g;
 // deno-lint-ignore no-control-regex -- what a reason phrase must not hold
-const BAD_REASON_REGEXP = /[\x00-\x08\x0a-\x1f\x7f<]/;
+const BAD_REASON_REGEXP = /[\x00-\x08\x0a-\x1f\x7f<]|[^\x00-\xff]/;
+// deno-lint-ignore no-control-regex -- latin-1 begins at NUL; headers refuse it themselves
+const NOT_LATIN1_REGEXP = /[^\x00-\xff]/;
 
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -196,37 +211,37 @@ export class RequestHandler implements FutureOwner {
   setDefaultHeaders(): void {}
 
   /** Answers GET; override it. */
-  get(..._pathArgs: never[]): unknown {
+  get(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
   /** Answers HEAD; override it. */
-  head(..._pathArgs: never[]): unknown {
+  head(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
   /** Answers POST; override it. */
-  post(..._pathArgs: never[]): unknown {
+  post(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
   /** Answers DELETE; override it. */
-  delete(..._pathArgs: never[]): unknown {
+  delete(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
   /** Answers PATCH; override it. */
-  patch(..._pathArgs: never[]): unknown {
+  patch(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
   /** Answers PUT; override it. */
-  put(..._pathArgs: never[]): unknown {
+  put(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
   /** Answers OPTIONS; override it. */
-  options(..._pathArgs: never[]): unknown {
+  options(..._pathArgs: PathArgument[]): unknown {
     throw new HTTPError(405);
   }
 
@@ -251,8 +266,8 @@ export class RequestHandler implements FutureOwner {
   /**
    * Sets a header field, replacing its values.
    *
-   * @throws {TypeError} when the name is not a token, the value holds control characters, or
-   *   is of another type.
+   * @throws {TypeError} when the name is not a token, the value holds control characters or
+   *   characters beyond latin-1, or is of another type.
    */
   setHeader(name: string, value: HeaderValue): void {
     this.#fields().set(name, headerText(name, value));
@@ -315,9 +330,9 @@ export class RequestHandler implements FutureOwner {
   flush(): Future<void> {
     const connection = this.request.connection;
     if (!this.#headersWritten) {
-      this.#headersWritten = true;
       const reason = this.#reason ?? reasonPhrase(this.#status);
       connection.writeHeaders(this.#status, reason, this.#fields());
+      this.#headersWritten = true;
     }
     return connection.write(this.#takeBody());
   }
@@ -697,6 +712,7 @@ export class RequestHandler implements FutureOwner {
     }
     const connection = this.request.connection;
     const headers = this.#headers;
+    headers?.delete("Transfer-Encoding"); // framing is the connection's business
     this.#headersWritten = this.#finished = true;
     if (headers !== null && (headers.has("Content-Length") || headers.has("Connection"))) {
       if (!headers.has("Content-Length")) {
@@ -796,7 +812,10 @@ class ChildScope implements FutureScope {
 }
 
 function headerText(name: string, value: HeaderValue): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") {
+    if (!NOT_LATIN1_REGEXP.test(value)) return value;
+    throw new TypeError(`Cannot set header ${name}: a character of its value is beyond latin-1`);
+  }
   if (typeof value === "number" && Number.isInteger(value)) return String(value);
   if (value instanceof Date) return formatTimestamp(value);
   if (value instanceof Uint8Array) return String.fromCharCode(...value);

@@ -54,8 +54,9 @@ export class URLSpec {
   /**
    * Takes the parts of a route.
    *
-   * @throws {TypeError} when the handler is not a class, or the pattern mixes named and
-   *   unnamed groups.
+   * @throws {TypeError} when the handler is not a class that extends `RequestHandler`, or the
+   *   pattern mixes named and unnamed groups.
+   * @throws {SyntaxError} when the pattern is not a regular expression.
    */
   constructor(
     pattern: string | RegExp,
@@ -63,7 +64,7 @@ export class URLSpec {
     kwargs: unknown = undefined,
     name?: string,
   ) {
-    if (typeof handlerClass !== "function") {
+    if (typeof handlerClass !== "function" || !("_execute" in (handlerClass.prototype ?? {}))) {
       throw new TypeError(
         `Cannot route ${pattern}: expected a handler class, got ${Deno.inspect(handlerClass)}`,
       );

@@ -13,22 +13,11 @@ import {
   Wait,
   withTimeout,
 } from "../../gen/mod.ts";
-import { Future, type IOLoop, TimeoutError } from "../../ioloop/mod.ts";
-import { expectLog, fakeLoop } from "../../testing/mod.ts";
+import { Future, TimeoutError } from "../../ioloop/mod.ts";
+import { expectLog } from "../../testing/mod.ts";
+import { withFakeLoop } from "./_with_fake_loop.ts";
 
 const CLEANUP_MS = 5000; // what coroutines have for the waits of their finally blocks
-
-/** Runs `body` beside a started loop whose time stands still. */
-async function withFakeLoop(
-  body: (tick: (ms: number) => Promise<void>, loop: IOLoop) => Promise<void>,
-): Promise<void> {
-  const { loop, tick } = fakeLoop();
-  const done = loop.start();
-  await body(tick, loop);
-  loop.stop();
-  await done;
-  loop.close();
-}
 
 function assertCancelled(future: Future<unknown>, reason?: unknown): void {
   assert(future.done());

@@ -8,20 +8,9 @@ import {
   withTimeout,
   type WithTimeoutOptions,
 } from "../../gen/mod.ts";
-import { Future, type IOLoop } from "../../ioloop/mod.ts";
-import { expectLog, fakeLoop } from "../../testing/mod.ts";
-
-/** Runs `body` beside a started loop whose time stands still. */
-async function withFakeLoop(
-  body: (tick: (ms: number) => Promise<void>, loop: IOLoop) => Promise<void>,
-): Promise<void> {
-  const { loop, tick } = fakeLoop();
-  const done = loop.start();
-  await body(tick, loop);
-  loop.stop();
-  await done;
-  loop.close();
-}
+import { Future } from "../../ioloop/mod.ts";
+import { expectLog } from "../../testing/mod.ts";
+import { withFakeLoop } from "./_with_fake_loop.ts";
 
 /** Returns what is logged when the loser fails after the time was over. */
 async function lateErrors(error: Error, options: WithTimeoutOptions): Promise<readonly string[]> {

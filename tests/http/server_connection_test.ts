@@ -536,6 +536,23 @@ Deno.test("HTTP1ServerConnection.writeHeaders() refuses a Content-Length that is
     assertEquals(await client.rest(), "");
   }));
 
+Deno.test("HTTP1ServerConnection.writeHeaders() that refuses a head may be called with another", () =>
+  serve((request) => {
+    const { connection } = request;
+    for (const [name, value] of [["Transfer-Encoding", "chunked"], ["X", "a\u010a"]] as const) {
+      assertThrows(() => connection.writeHeaders(200, "OK", new HTTPHeaders([[name, value]])));
+    }
+    connection.writeHeaders(200, "OK", new HTTPHeaders({ "Content-Length": "0" }));
+    connection.finish();
+  }, async (port) => {
+    using client = await RawClient.connect(port);
+    await client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assertEquals(
+      await client.rest(),
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+  }));
+
 Deno.test("HTTP1ServerConnection refuses answers out of turn", () =>
   serve((request) => {
     const { connection } = request;

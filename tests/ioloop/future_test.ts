@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
-import { CancelledError, chainFuture, Future, isFuture } from "../../ioloop/mod.ts";
+import {
+  CancelledError,
+  chainFuture,
+  Future,
+  futureAddDoneCallback,
+  futureSetExceptionUnlessCancelled,
+  futureSetResultUnlessCancelled,
+  isFuture,
+} from "../../ioloop/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 
 const APPLICATION = ["waterspout", "application"];
@@ -218,6 +226,51 @@ Deno.test("chainFuture() leaves a target alone that is done", () => {
   cancelled.cancel();
   chainFuture(a, cancelled);
   assert(cancelled.cancelled());
+});
+
+Deno.test("futureSetResultUnlessCancelled() leaves a cancelled Future cancelled", () => {
+  const [pending, cancelled] = [new Future<number>(), new Future<number>()];
+  cancelled.cancel();
+  futureSetResultUnlessCancelled(pending, 1);
+  futureSetResultUnlessCancelled(cancelled, 1);
+  assertEquals(pending.result(), 1);
+  assert(cancelled.cancelled());
+  assertThrows(() => futureSetResultUnlessCancelled(pending, 2), Error, "is done");
+});
+
+Deno.test("futureSetExceptionUnlessCancelled() logs the error after a cancellation", async () => {
+  const [pending, cancelled] = [new Future<number>(), new Future<number>()];
+  cancelled.cancel();
+  const { matched, loggedStack } = await expectLog(
+    APPLICATION,
+    /^Exception after Future was cancelled: Error: late/,
+    () => {
+      futureSetExceptionUnlessCancelled(pending, new Error("mine"));
+      futureSetExceptionUnlessCancelled(cancelled, new Error("late"));
+    },
+  );
+  assertEquals(matched.length, 1);
+  assert(loggedStack);
+  assertThrows(() => pending.result(), Error, "mine");
+  assert(cancelled.cancelled());
+  const again = () => futureSetExceptionUnlessCancelled(pending, new Error("again"));
+  assertThrows(again, Error, "is done");
+});
+
+Deno.test("futureAddDoneCallback() calls at once when the Future is done, else later", async () => {
+  const seen: unknown[] = [];
+  const [done, pending] = [Future.resolved(1), new Future<number>()];
+  futureAddDoneCallback(done, (future) => seen.push(future.result()));
+  assertEquals(seen, [1]);
+  futureAddDoneCallback(pending, (future) => seen.push(future.result()));
+  pending.setResult(2);
+  assertEquals(seen, [1]);
+  await null;
+  assertEquals(seen, [1, 2]);
+  const fail = () => {
+    throw new RangeError("mine");
+  };
+  assertThrows(() => futureAddDoneCallback(done, fail), RangeError, "mine");
 });
 
 Deno.test("Future shows its state where it is printed", () => {

@@ -37,6 +37,19 @@ Deno.test("runServer() answers until SIGTERM, then returns and gives the signals
   assertEquals([loop.running, IOLoop.current(false)], [false, null]);
 });
 
+Deno.test("runServer() runs what waits on the current loop, and refuses one that runs", async () => {
+  const seen: string[] = [];
+  new IOLoop().callLater(1, () => {
+    seen.push("timeout");
+    Deno.kill(Deno.pid, "SIGTERM");
+  });
+  await runServer(new Application(), { port: 0 });
+  assertEquals(seen, ["timeout"]);
+  await new IOLoop().run(function* () {
+    yield assertRejects(() => runServer(new Application()), Error, "runs already");
+  });
+});
+
 Deno.test("runServer() cuts what does not end within `grace`, and says so", async () => {
   let left = false;
   class Endless extends RequestHandler {

@@ -332,6 +332,9 @@ Deno.test("RequestHandler headers cannot be injected", () =>
     }
     assertThrows(() => handler.setHeader("X", "a\x7f"), TypeError);
     assertThrows(() => handler.setHeader("X", "a\r\nY: b"), TypeError);
+    // Their low bytes are CR and LF.
+    assertThrows(() => handler.setHeader("X", "a\u010d\u010aY: b"), TypeError);
+    assertThrows(() => handler.addHeader("X", "a\u010d\u010aY: b"), TypeError);
     for (const name of ["", "a b", "a:b", "a\r\n", "é"]) {
       assertThrows(() => handler.setHeader(name, "x"), TypeError, undefined, name);
     }
@@ -350,6 +353,7 @@ Deno.test("RequestHandler.setStatus() takes a code and a reason, which cannot in
     [682, undefined, "Unknown"],
     [682, "Own", "Own"],
     [200, "a\r\nX: b", "Unknown"],
+    [200, "a\u010d\u010aX: b", "Unknown"],
     [200, "<script>", "Unknown"],
   ];
   for (const [code, given, reason] of cases) {

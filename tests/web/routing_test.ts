@@ -61,6 +61,10 @@ Deno.test("URLSpec refuses to mix named and unnamed groups", () => {
 Deno.test("URLSpec refuses what is not a class, such as the name of one", () => {
   const name = "Show" as unknown as HandlerClass;
   assertThrows(() => new URLSpec("/", name), TypeError, 'expected a handler class, got "Show"');
+  for (const other of [() => {}, class {}]) {
+    const cast = other as unknown as typeof Show;
+    assertThrows(() => new URLSpec("/", cast), TypeError, "expected a handler class");
+  }
 });
 
 Deno.test("URLSpec takes escaped characters literally", () => {
