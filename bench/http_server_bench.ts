@@ -87,9 +87,7 @@ async function measureIdle(peer: Peer): Promise<number | null> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
   const after = await server.residentMemory();
   for (const conn of [...warm, ...conns]) conn.close();
-  return before === null || after === null
-    ? null
-    : (after - before) / conns.length;
+  return before === null || after === null ? null : (after - before) / conns.length;
 }
 
 /** Opens connections, with one request answered on each. */

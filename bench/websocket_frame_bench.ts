@@ -2,11 +2,7 @@
 // finds what the last one left; the mask has no top bit, so ASCII stays ASCII.
 import { Opcode } from "../websocket/frame.ts";
 import { FrameDecoder } from "../websocket/frame_decoder.ts";
-import {
-  encodeFrame,
-  frameHeaderSize,
-  writeFrameHeader,
-} from "../websocket/frame_encoder.ts";
+import { encodeFrame, frameHeaderSize, writeFrameHeader } from "../websocket/frame_encoder.ts";
 
 const MASK = Uint8Array.of(0x1a, 0x2b, 0x3c, 0x4d);
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -114,11 +114,11 @@ export class AsyncHTTPClient {
   readonly #exchange = coroutine(exchange);
 
   /**
-   * Fetches a URL.
+   * Fetches a URL. A redirect is not followed: its 3xx is the answer.
    *
    * The Future fails with {@linkcode HTTPClientError} when the status is 400 or more (unless
-   * `raiseError` is false), when the server cannot be reached, answers what is not HTTP, or
-   * takes longer than `requestTimeout`.
+   * `raiseError` is false), and with code 599 when the server cannot be reached, answers what
+   * is not HTTP, or takes longer than `requestTimeout`.
    *
    * @throws {TypeError} when the URL is not an `http:` one, or a header cannot be sent.
    */

@@ -8,7 +8,17 @@ import { parseQsBytes } from "./query_string.ts";
 export interface ParseBodyConfig {
   /** How `multipart/form-data` is parsed. */
   multipart?: ParseMultipartConfig;
+  /**
+   * Arguments in an urlencoded body at most: each takes some hundred times the memory of the
+   * two bytes it can be sent in.
+   *
+   * @default {10000}
+   */
+  maxArguments?: number;
 }
+
+const MAX_ARGUMENTS = 10_000; // Go: 10,000; PHP, Django and Node's qs: 1,000
+const AMPERSAND = 0x26;
 
 let defaultConfig: ParseBodyConfig = {};
 
@@ -32,7 +42,7 @@ export function setParseBodyConfig(config: ParseBodyConfig): void {
  *
  * @param contentType Value of the Content-Type field.
  * @param headers Where a Content-Encoding shows that the body was not decoded.
- * @throws {HTTPInputError} if the body is not what its type says, or still encoded; then nothing was added.
+ * @throws {HTTPInputError} if the body is not what its type says, still encoded, or holds too many arguments; then nothing was added.
  */
 export function parseBodyArguments(
   contentType: string,
@@ -46,6 +56,7 @@ export function parseBodyArguments(
   switch (type.toLowerCase()) {
     case "application/x-www-form-urlencoded":
       checkDecoded(headers);
+      checkCount(body, config.maxArguments ?? MAX_ARGUMENTS);
       for (
         const [name, values] of Object.entries(
           parseQsBytes(body, { keepBlankValues: true }),
@@ -66,6 +77,17 @@ export function parseBodyArguments(
         files,
         config.multipart,
       );
+  }
+}
+
+function checkCount(body: Uint8Array, maxArguments: number): void {
+  let count = 0;
+  for (let at = 0; at !== -1; count++) {
+    if (count === maxArguments && at < body.length) {
+      throw new HTTPInputError(`Cannot parse form: it has more than ${maxArguments} arguments`);
+    }
+    const next = body.indexOf(AMPERSAND, at);
+    at = next === -1 ? -1 : next + 1;
   }
 }
 

@@ -7,6 +7,7 @@ import {
 } from "../iostream/mod.ts";
 import { formatTimestamp } from "./timestamp.ts";
 import type { Upgraded } from "./connection.ts";
+import { RequestParser } from "./request_parser.ts";
 import { HTTP1ServerConnection } from "./server_connection.ts";
 import type { ConnectionLimits, ServerConnectionHost } from "./server_connection.ts";
 import type { HTTPServerRequest } from "./request.ts";
@@ -120,6 +121,8 @@ export interface ShutdownResult {
 export class HTTPServer extends TCPServer implements ServerConnectionHost {
   /** The limits of its connections. @ignore */
   readonly limits: ConnectionLimits;
+  /** See {@linkcode ServerConnectionHost.parser}. @ignore */
+  parser: RequestParser;
   /** See {@linkcode ServerConnectionHost.precision}. @ignore */
   readonly precision: number;
   /** See {@linkcode ServerConnectionHost.now}. @ignore */
@@ -152,6 +155,7 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
       bodyTimeout: options.bodyTimeout ?? Infinity,
       writeTimeout: options.writeTimeout ?? 60_000,
     };
+    this.parser = new RequestParser(this.limits);
     const { idleConnectionTimeout, headerTimeout, bodyTimeout, writeTimeout } = this.limits;
     const shortest = Math.min(idleConnectionTimeout, headerTimeout, bodyTimeout, writeTimeout);
     this.precision = Math.max(SHORTEST_SWEEP_MS, Math.min(shortest / 8, LONGEST_SWEEP_MS));

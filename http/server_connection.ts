@@ -34,6 +34,7 @@ import type { Future, Timeout } from "../ioloop/mod.ts";
 import type { Data, IOStream, StreamConsumer } from "../iostream/mod.ts";
 import type { HTTPConnection, Upgraded } from "./connection.ts";
 import type { HTTPHeaders } from "./headers.ts";
+import type { RequestHead } from "./request_head.ts";
 
 const DRAIN_MS = 1000;
 const MAX_UNWRITTEN = 262144; // bytes of answers, beyond which a pipelined request has to wait
@@ -56,6 +57,8 @@ export interface ServerConnectionHost {
   readonly dateField: string;
   /** Whether connections end with the answer in progress. */
   readonly closing: boolean;
+  /** Reads heads; between two calls it stands at the start of one. */
+  parser: RequestParser;
   /** The limits. */
   readonly limits: ConnectionLimits;
 }
@@ -96,7 +99,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
 
   readonly #stream: IOStream;
   readonly #host: ServerConnectionHost;
-  readonly #parser: RequestParser;
+  #parser: RequestParser | null = null; // there while a head is incomplete
   #state: State = State.HEAD;
   #parsing = false; // inside _data
   #waiting = false; // for the client to take its answers, before another request is read
@@ -136,7 +139,6 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     this.#host = host;
     this.remoteIp = remoteIp;
     this.protocol = protocol;
-    this.#parser = new RequestParser(host.limits);
     this.#deadline = this.#after(host.limits.idleConnectionTimeout);
     stream._consume(this);
   }
@@ -162,7 +164,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
 
   /** Whether it waits for the first byte of a request. */
   get idle(): boolean {
-    return this.#state === State.HEAD && !this.#parser.started;
+    return this.#state === State.HEAD && !this.#headBegan();
   }
 
   /**
@@ -296,23 +298,23 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     try {
       while (at < end) {
         if (this.#state === State.HEAD) {
-          if (this.#stream._unwritten > MAX_UNWRITTEN && !this.#parser.started) {
+          if (this.#stream._unwritten > MAX_UNWRITTEN && !this.#headBegan()) {
             this.#waitForClient();
             break;
           }
-          const stop = this.#parser.parse(bytes, at, end);
+          const stop = this.#parseHead(bytes, at, end);
           if (stop < 0) {
             this.#headIncomplete();
             break;
           }
           at = stop;
-          this.#headComplete();
         } else if (this.#state === State.BODY) at = this.#readBody(bytes, at, end);
         else if (this.#state === State.DRAIN) at = end;
         else break;
       }
     } catch (error) {
       if (!(error instanceof HTTPInputError)) throw error;
+      this.#host.parser.reset(); // it may have been the one that threw
       this.#refuse(error);
       at = end;
     } finally {
@@ -333,7 +335,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     if (this.#waiting) return;
     if (this.#state === State.ANSWER) {
       if (this.#probe === null) this.#probeLater();
-    } else if (this.#state === State.BODY || this.#state === State.HEAD && this.#parser.started) {
+    } else if (this.#state === State.BODY || this.#state === State.HEAD && this.#headBegan()) {
       this.#refuse(new HTTPInputError("Cannot read request: it ends in the middle"));
     } else this.#close();
   }
@@ -368,7 +370,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
       // It is still taking its answer, however slowly: only writeTimeout may cut that.
       const { idleConnectionTimeout } = this.#host.limits;
       this.#deadline = this.#after(this.idle ? idleConnectionTimeout : DRAIN_MS);
-    } else if (this.#state === State.HEAD && this.#parser.started) {
+    } else if (this.#state === State.HEAD && this.#headBegan()) {
       this.#refuse(
         new HTTPInputError("Cannot read request: its head took too long", {
           status: 408,
@@ -384,16 +386,36 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     return this.#host.now + this.#host.precision + delay;
   }
 
+  // Nearly all heads come whole: the parser that all connections share reads them. When one
+  // does not, the connection keeps that parser until it does, and the others get a new one.
+  // So an idle connection has none.
+  #parseHead(bytes: Uint8Array, start: number, end: number): number {
+    const host = this.#host;
+    const parser = this.#parser ?? host.parser;
+    const stop = parser.parse(bytes, start, end);
+    if (stop >= 0) {
+      this.#parser = null;
+      this.#headComplete(parser.head);
+    } else if (this.#parser === null) {
+      this.#parser = parser;
+      host.parser = new RequestParser(host.limits);
+    }
+    return stop;
+  }
+
+  #headBegan(): boolean {
+    return this.#parser !== null && this.#parser.started;
+  }
+
   #headIncomplete(): void {
     // Leading empty lines are nothing yet: the idle time goes on. Once a head began, the
     // time for it runs from its first byte.
-    if (!this.#parser.started || this.#headTimed) return;
+    if (!this.#headBegan() || this.#headTimed) return;
     this.#headTimed = true;
     this.#deadline = this.#after(this.#host.limits.headerTimeout);
   }
 
-  #headComplete(): void {
-    const head = this.#parser.head;
+  #headComplete(head: RequestHead): void {
     const limits = this.#host.limits;
     this.#headTimed = false;
     this.#keepAlive = head.keepAlive && !limits.noKeepAlive;

@@ -44,7 +44,11 @@ export class BadYieldError extends Error {
   }
 }
 
-/** Says what went wrong in one line or, for an error, with its stack. */
+/** Says what went wrong in one line or, for an error, with its stack. It never throws. */
 export function describeError(error: unknown): string {
-  return error instanceof Error ? error.stack ?? String(error) : Deno.inspect(error);
+  try {
+    return error instanceof Error ? error.stack ?? String(error) : Deno.inspect(error);
+  } catch {
+    return "an error that cannot be shown"; // a getter of it throws
+  }
 }

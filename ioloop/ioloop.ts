@@ -20,6 +20,8 @@ import { ERROR, NONE, READ, WRITE } from "./channel.ts";
 import type { Channel, ChannelLoop } from "./channel.ts";
 import { _isWork, _toFuture } from "./converter.ts";
 import { CancelledError, describeError, TimeoutError } from "./errors.ts";
+import type { Executor, JobFunction, JobResult, WorkerJob } from "./executor.ts";
+import { WorkerExecutor } from "./executor_workers.ts";
 import { Future } from "./future.ts";
 import type { FutureListener } from "./future.ts";
 import { appLog } from "./log.ts";
@@ -105,6 +107,7 @@ export class IOLoop implements ChannelLoop {
   #spareFlushes: Flushable[] = [];
   readonly #sources = new Map<Source, SourceChannel>();
   readonly #signals = new Map<Deno.Signal, () => void>();
+  #executor: Executor | null = null; // the default one, once it was used or set
 
   #open: () => void = () => {}; // opens the gate
   #woken = false; // a turn is due or in progress
@@ -227,15 +230,21 @@ export class IOLoop implements ChannelLoop {
     }
     let future: Future<unknown> | undefined;
     let timedOut = false;
+    let over = false; // what is left of this run must not run in the next one, nor stop it
     let handle: Timeout | undefined;
     this.addCallback(() => {
+      if (over) return;
       try {
         const work = fn();
         future = work === undefined ? Future.resolved(undefined) : _toFuture(work);
       } catch (error) {
         future = Future.failed(error);
       }
-      future._listen({ _settled: () => this.stop() });
+      future._listen({
+        _settled: () => {
+          if (!over && this.running) this.stop();
+        },
+      });
     });
     if (timeout !== undefined) {
       handle = this.callLater(timeout, () => {
@@ -243,6 +252,7 @@ export class IOLoop implements ChannelLoop {
       });
     }
     await this.start();
+    over = true;
     if (handle !== undefined) this.removeTimeout(handle);
     if (timedOut) {
       throw new TimeoutError(
@@ -258,8 +268,9 @@ export class IOLoop implements ChannelLoop {
   }
 
   /**
-   * Frees what the loop holds: timers, signal handlers, registrations. `allSources` also
-   * closes every registered connection and listener. A second call does nothing.
+   * Frees what the loop holds: timers, signal handlers, registrations, the default executor.
+   * `allSources` also closes every registered connection and listener. A second call does
+   * nothing.
    *
    * @throws {Error} while the loop runs.
    */
@@ -276,6 +287,7 @@ export class IOLoop implements ChannelLoop {
       this.removeHandler(source);
       if (allSources) closeQuietly(source);
     }
+    this.#executor?.shutdown();
     if (IOLoop.#current === this) IOLoop.clearCurrent();
   }
 
@@ -306,6 +318,31 @@ export class IOLoop implements ChannelLoop {
     ...args: A
   ): void {
     this.addCallback(callback, ...args);
+  }
+
+  /**
+   * Runs a job on `executor` and returns the Future of its result. With null that is the
+   * default executor: until another one is set, a {@linkcode WorkerExecutor} with a worker for
+   * each logical processor, made on first use.
+   *
+   * @throws what `submit` of the executor throws.
+   * @throws {Error} when the default executor is asked for and the loop was closed.
+   */
+  runInExecutor<F extends JobFunction>(
+    executor: Executor | null,
+    job: F | WorkerJob<F>,
+    ...args: Parameters<F>
+  ): Future<JobResult<F>> {
+    return (executor ?? this.#defaultExecutor()).submit(job, ...args);
+  }
+
+  /**
+   * Sets the executor that {@linkcode runInExecutor} uses for null. It is the loop's from now
+   * on: {@linkcode close} shuts it down, and so does the call that sets another one.
+   */
+  setDefaultExecutor(executor: Executor): void {
+    if (executor !== this.#executor) this.#executor?.shutdown();
+    this.#executor = executor;
   }
 
   /** Calls `callback(future)` in a later turn, once `future` is done. */
@@ -467,6 +504,13 @@ export class IOLoop implements ChannelLoop {
   /** Stops what {@linkcode setTimer} started. */
   protected clearTimer(timer: unknown): void {
     clearTimeout(timer as number);
+  }
+
+  #defaultExecutor(): Executor {
+    if (this.#state === State.CLOSED) {
+      throw new Error("Cannot use the default executor: the loop was closed");
+    }
+    return this.#executor ??= new WorkerExecutor();
   }
 
   #arm(): void {

@@ -31,6 +31,21 @@ export {
   futureSetResultUnlessCancelled,
   isFuture,
 } from "./future.ts";
+export {
+  DummyExecutor,
+  dummyExecutor,
+  type Executor,
+  type JobFunction,
+  type JobResult,
+  type WorkerJob,
+} from "./executor.ts";
+export { WorkerExecutor, type WorkerExecutorOptions } from "./executor_workers.ts";
+export {
+  type ExecutorDecorator,
+  type ExecutorMethod,
+  runOnExecutor,
+  type RunOnExecutorOptions,
+} from "./executor_decorator.ts";
 export { type Source, SourceChannel, type Taken } from "./source_channel.ts";
 export { Channel, type ChannelLoop, type ChannelOwner } from "./channel.ts";
 export type { Timeout } from "./timeout_heap.ts";

@@ -73,6 +73,7 @@ export class TCPServer {
    *
    * @throws {Deno.errors.AddrInUse} when the port is taken; the message names it.
    * @throws {Deno.errors.NotCapable} without net permission; the message names the flag.
+   * @throws {RangeError} when `port` is not from 0 to 65535.
    */
   listen(port: number, address?: string): void {
     this.addListener(listenOn(port, address));
@@ -102,7 +103,8 @@ export class TCPServer {
 
   /**
    * Is called with each new connection; may be a generator or async method. What it throws
-   * is logged; the stream is not closed for it.
+   * is logged, other than `StreamClosedError` and `CancelledError`: peers come and go. The
+   * stream is not closed when it ends or throws.
    */
   handleStream(_stream: IOStream, _address: Deno.Addr): unknown {
     throw new Error(

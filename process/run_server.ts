@@ -1,5 +1,7 @@
+import { getConfig } from "@logtape/logtape";
 import { genLog, IOLoop } from "../ioloop/mod.ts";
 import { HTTPServer, type HTTPServerApp, type HTTPServerOptions } from "../http/mod.ts";
+import { enablePrettyLogging } from "./pretty_logging.ts";
 
 /** Options of {@linkcode runServer}. */
 export interface RunServerOptions extends HTTPServerOptions {
@@ -36,7 +38,8 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  *
  * It runs the current loop, or the one of its option `ioLoop`: timeouts, PeriodicCallbacks and
  * further servers that were started on that loop before run with it. At the end it closes the
- * loop and every connection and listener that is registered there.
+ * loop and every connection and listener that is registered there. Where logging was not
+ * configured, warnings and errors go to standard error.
  *
  * @throws {Deno.errors.AddrInUse} when the port is taken; the message names it.
  * @throws {Deno.errors.NotCapable} without net permission; the message names the flag.
@@ -51,6 +54,7 @@ export async function runServer(
   if (loop.running) throw new Error("Cannot run the server: its loop runs already");
   const server = new HTTPServer(app, { ...options, ioLoop: loop });
   server.listen(port, address);
+  if (getConfig() === null) enablePrettyLogging({ level: "warning" }); // failures must be seen
   const stop = () => {
     // From here on the signals do what they do by themselves: the second one ends the process.
     for (const signal of SIGNALS) loop.removeSignalHandler(signal);

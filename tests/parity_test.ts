@@ -87,15 +87,12 @@ function testNames(sources: readonly string[]): (name: string) => boolean {
       }
     }
   }
-  return (name) =>
-    plain.has(name) || patterns.some((pattern) => pattern.test(name));
+  return (name) => plain.has(name) || patterns.some((pattern) => pattern.test(name));
 }
 
 /** A name with parts put in at run time: anything may stand in those places. */
 function patternOf(template: string): RegExp {
-  const parts = template.split(/\$\{[^}]*\}/).map((part) =>
-    RegExp.escape(part)
-  );
+  const parts = template.split(/\$\{[^}]*\}/).map((part) => RegExp.escape(part));
   return new RegExp(`^${parts.join(".+")}$`);
 }
 

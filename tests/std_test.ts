@@ -23,19 +23,9 @@ import {
   unreachable,
 } from "@std/assert";
 import { eTag, ifMatch, ifNoneMatch } from "@std/http/etag";
-import {
-  accepts,
-  acceptsEncodings,
-  acceptsLanguages,
-} from "@std/http/negotiation";
+import { accepts, acceptsEncodings, acceptsLanguages } from "@std/http/negotiation";
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
-import {
-  assertSpyCall,
-  assertSpyCalls,
-  MockError,
-  spy,
-  stub,
-} from "@std/testing/mock";
+import { assertSpyCall, assertSpyCalls, MockError, spy, stub } from "@std/testing/mock";
 import { FakeTime, TimeError } from "@std/testing/time";
 import { assertType, type IsExact } from "@std/testing/types";
 

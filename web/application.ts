@@ -79,7 +79,11 @@ export class Application implements HandlerApplication {
   #dateField = "";
   #defaultFields = "";
 
-  /** Takes the routes, in the order in which they are tried, and the settings. */
+  /**
+   * Takes the routes, in the order in which they are tried, and the settings.
+   *
+   * @throws {TypeError} when a route has no handler class; see {@linkcode URLSpec}.
+   */
   constructor(handlers: readonly Route[] = [], settings: ApplicationSettings = {}) {
     this.settings = settings;
     this.#table = this.#makeTable([...handlers, ...staticRoutes(settings)]);
@@ -92,7 +96,10 @@ export class Application implements HandlerApplication {
     );
   }
 
-  /** Adds routes for the hosts that match the pattern; they are tried before the others. */
+  /**
+   * Adds routes for the hosts that match the pattern; they are tried before the others. Case
+   * and port do not count. A string is matched from the first to the last character.
+   */
   addHandlers(hostPattern: string | RegExp, handlers: readonly Route[]): void {
     const source = typeof hostPattern === "string"
       ? `^(?:${hostPattern.replace(/^\^/, "").replace(/\$$/, "")})$`

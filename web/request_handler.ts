@@ -137,12 +137,14 @@ const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * ```
  */
 export class RequestHandler implements FutureOwner {
-  /** The methods that are answered other than with 405. */
+  /** The methods that are answered other than with 405: by default those with a method here. */
   static SUPPORTED_METHODS: readonly string[] = Object.keys(VERBS);
 
   /**
    * Whether the handler's coroutine is cancelled when its client leaves: for all methods,
    * none, or those listed.
+   *
+   * @default {["GET", "HEAD", "OPTIONS"]}
    */
   static CANCEL_ON_DISCONNECT: boolean | readonly string[] = SAFE_METHODS;
 
@@ -166,6 +168,7 @@ export class RequestHandler implements FutureOwner {
   #work: Future<unknown> | null = null; // the coroutine of the method in progress
   #children: ChildScope | null = null;
   #abort: AbortController | null = null;
+  #left: CancelledError | null = null; // set when the client left; then #finished is true
 
   /** Is made by the application for each request. */
   constructor(
@@ -185,10 +188,14 @@ export class RequestHandler implements FutureOwner {
 
   /** Is aborted when the client leaves before the answer is finished. */
   get signal(): AbortSignal {
-    return (this.#abort ??= new AbortController()).signal;
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#left !== null) this.#abort.abort(this.#left);
+    }
+    return this.#abort.signal;
   }
 
-  /** Whether the answer was finished. */
+  /** Whether nothing can be written any more: the answer was finished, or the client left. */
   get finished(): boolean {
     return this.#finished;
   }
@@ -196,7 +203,10 @@ export class RequestHandler implements FutureOwner {
   /** Gets the third element of the route; override it. No output here. */
   initialize(_options: unknown): void {}
 
-  /** Is called before the verb's method; override it. What it finishes is the answer. */
+  /**
+   * Is called before the verb's method; override it. It may be `async` or a generator. When it
+   * finishes the answer or throws, the verb's method is not called.
+   */
   prepare(): unknown {
     return undefined;
   }
@@ -305,9 +315,10 @@ export class RequestHandler implements FutureOwner {
    *
    * @throws {TypeError} for an array: a page elsewhere could read it as a script.
    * @throws {Error} when the answer was finished.
+   * @throws {StreamClosedError} when the client left; thrown out of the method, it is not logged.
    */
   write(chunk: Writable): void {
-    if (this.#finished) throw new Error("Cannot write: the answer was finished");
+    if (this.#finished) throw this.#tooLate("write");
     let piece: string | Uint8Array;
     if (typeof chunk === "string" || chunk instanceof Uint8Array) piece = chunk;
     else if (typeof chunk === "object" && chunk !== null && !Array.isArray(chunk)) {
@@ -325,7 +336,8 @@ export class RequestHandler implements FutureOwner {
 
   /**
    * Sends the headers and what was written so far; the answer goes on. The Future is done
-   * when the kernel has the bytes: wait for it before writing more.
+   * when the kernel has the bytes: wait for it before writing more. It fails with
+   * `StreamClosedError` when the client is gone.
    */
   flush(): Future<void> {
     const connection = this.request.connection;
@@ -339,12 +351,13 @@ export class RequestHandler implements FutureOwner {
 
   /**
    * Ends the answer, after writing `chunk` if there is one. The Future is done when the kernel
-   * has the bytes and fails with `StreamClosedError` when the client is gone.
+   * has the bytes and fails with `StreamClosedError` when the client goes before that.
    *
    * @throws {Error} when it was finished already, or a status without body has one.
+   * @throws {StreamClosedError} when the client left before.
    */
   finish(chunk?: Writable): Future<void> {
-    if (this.#finished) throw new Error("Cannot finish: the answer was finished");
+    if (this.#finished) throw this.#tooLate("finish");
     if (chunk !== undefined) this.write(chunk);
     this.#finish();
     return this.request.connection.written();
@@ -368,7 +381,9 @@ export class RequestHandler implements FutureOwner {
   }
 
   /**
-   * Answers with an error page. Once headers were sent, only the connection can be closed.
+   * Answers with an error page. What was written, and the headers that were set, are dropped
+   * first: set those that go with an error in {@linkcode writeError}. Once headers were sent,
+   * only the connection can be closed.
    */
   sendError(status = 500, { error, reason }: SendErrorOptions = {}): void {
     if (this.#headersWritten) {
@@ -506,7 +521,7 @@ export class RequestHandler implements FutureOwner {
     }
   }
 
-  /** Returns a cookie of the request, or `missing`. */
+  /** Returns a cookie of the request, or `missing`, by default null. */
   getCookie<D = null>(name: string, missing: D = null as D): string | D {
     return this.request.cookies[name] ?? missing;
   }
@@ -608,7 +623,8 @@ export class RequestHandler implements FutureOwner {
       return;
     }
     this.#work = work;
-    this.request.connection.onClose = () => this.#clientLeft();
+    // Once it finished, the connection may be at work on the next request.
+    if (!this.#finished) this.request.connection.onClose = () => this.#clientLeft();
     work._listen({ _settled: () => queueMicrotask(() => this.#goOn(work, next)) });
   }
 
@@ -626,7 +642,7 @@ export class RequestHandler implements FutureOwner {
   }
 
   #clientLeft(): void {
-    const reason = new CancelledError("the client left");
+    const reason = this.#left = new CancelledError("the client left");
     this.#finished = true;
     this.#abort?.abort(reason);
     const { CANCEL_ON_DISCONNECT: rule } = this.constructor as typeof RequestHandler;
@@ -640,6 +656,12 @@ export class RequestHandler implements FutureOwner {
     } catch (error) {
       this.logException(error);
     }
+  }
+
+  // A client that left is no mistake of the handler: this error ends it without a log line.
+  #tooLate(action: string): Error {
+    if (this.#left !== null) return new StreamClosedError(this.#left);
+    return new Error(`Cannot ${action}: the answer was finished`);
   }
 
   #failed(error: unknown): void {
@@ -718,7 +740,12 @@ export class RequestHandler implements FutureOwner {
       if (!headers.has("Content-Length")) {
         headers.set("Content-Length", String(byteLength(body)));
       }
-      connection.writeHeaders(status, this.#reason ?? reasonPhrase(status), headers);
+      try {
+        connection.writeHeaders(status, this.#reason ?? reasonPhrase(status), headers);
+      } catch (error) {
+        this.#headersWritten = this.#finished = error instanceof StreamClosedError;
+        throw error;
+      }
       connection.write(body);
       connection.finish();
       return;

@@ -92,9 +92,12 @@ export class StaticFileHandler extends RequestHandler {
   #version = "";
 
   /** Takes the directory, and the name of its index files. */
-  override initialize({ path, defaultFilename }: StaticFileHandlerOptions): void {
-    this.#root = resolve(path);
-    this.#defaultFilename = defaultFilename ?? null;
+  override initialize(options: StaticFileHandlerOptions): void {
+    if (typeof options?.path !== "string") {
+      throw new TypeError("Cannot serve files: the route's third element must hold their `path`");
+    }
+    this.#root = resolve(options.path);
+    this.#defaultFilename = options.defaultFilename ?? null;
   }
 
   /** Answers with what describes the file. */

@@ -8,8 +8,8 @@
 // with unread bytes would reset it, and the peer would lose our close frame.
 //
 // Messages are delivered one at a time: while the receiver is at work on one, the stream is
-// paused, and so, in the end, is the peer. So is a peer that pings and does not read the
-// answers: they would pile up.
+// paused, and so, in the end, is the peer. So is a peer that pings or asks and does not read
+// the answers: they would pile up.
 import type { Upgraded } from "../http/mod.ts";
 import { Future, type Timeout } from "../ioloop/mod.ts";
 import type { IOStream, StreamConsumer } from "../iostream/mod.ts";
@@ -21,6 +21,7 @@ import { encodeClose, writeFrameHeader } from "./frame_encoder.ts";
 
 const CLOSE_MS = 5000; // for the peer's answer to our close frame
 const MAX_UNWRITTEN_PONGS = 65536; // bytes unwritten, from which a ping has to wait
+const MAX_UNWRITTEN = 1048576; // bytes unwritten, beyond which whatever comes has to wait
 const SCRATCH_SIZE = 4096; // text that surely fits is encoded here, behind room for a header
 const MAX_HEADER = 10; // of a frame without mask
 
@@ -52,7 +53,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   readonly #decoder: FrameDecoder;
   #stream: IOStream | null = null; // there from start()
   #state: State = State.OPEN;
-  #busy = false; // the receiver is at work on a message, or pongs wait to be written
+  #busy = false; // the receiver is at work on a message, or too much waits to be written
   #timeout: Timeout | null = null; // for the peer's close frame
 
   /** Makes a connection that reads nothing before {@linkcode start}. */
@@ -146,8 +147,10 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   _data(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     while (this.#state === State.OPEN) {
+      const stream = this.#stream!;
+      if (!this.#busy && stream._unwritten > MAX_UNWRITTEN) this.#waitFor(stream._whenWritten());
       if (this.#busy) {
-        this.#stream!._pause();
+        stream._pause();
         return at;
       }
       try {

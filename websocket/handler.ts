@@ -1,5 +1,6 @@
 import { _enterOwner, isThenable } from "../ioloop/future.ts";
-import { CancelledError, Future } from "../ioloop/mod.ts";
+import { describeError } from "../ioloop/errors.ts";
+import { appLog, CancelledError, Future } from "../ioloop/mod.ts";
 import { Coroutine } from "../gen/mod.ts";
 import { isGenerator } from "../gen/coroutine.ts";
 import { HTTPHeaders, jsonEncode } from "../http/mod.ts";
@@ -318,7 +319,13 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
 
   #failed(error: unknown): void {
     const over = error instanceof CancelledError || error instanceof WebSocketClosedError;
-    if (!over) this.logException(error);
+    try {
+      if (!over) this.logException(error);
+    } catch (failure) {
+      appLog.error("Uncaught exception in logException: {error}", {
+        error: describeError(failure),
+      });
+    }
     this.#connection?.sendClose(CloseCode.INTERNAL_ERROR);
   }
 }

@@ -52,8 +52,7 @@ function refuse(type: string): TypeError {
 
 /** An object without a prototype counts as a plain one. */
 function samePrototype(a: object, b: object): boolean {
-  const plain = (value: object) =>
-    Object.getPrototypeOf(value) ?? Object.prototype;
+  const plain = (value: object) => Object.getPrototypeOf(value) ?? Object.prototype;
   return plain(a) === plain(b);
 }
 

@@ -15,9 +15,7 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
   if (!equal(actual, expected)) return;
   throw new AssertionError(
-    `Expected actual: ${format(actual)} not to be: ${format(expected)}${
-      ending(msg)
-    }`,
+    `Expected actual: ${format(actual)} not to be: ${format(expected)}${ending(msg)}`,
   );
 }
 
@@ -32,9 +30,7 @@ export function assertStrictEquals<T>(
   const expectedText = textOf(expected);
   if (actualText === expectedText) {
     throw new AssertionError(
-      `Values have the same structure but are not reference-equal${
-        ending(msg)
-      }\n\n${actualText}\n`,
+      `Values have the same structure but are not reference-equal${ending(msg)}\n\n${actualText}\n`,
     );
   }
   throw new AssertionError(
@@ -45,7 +41,5 @@ export function assertStrictEquals<T>(
 
 /** A string stands as it is, so that its lines are compared one by one. */
 function textOf(value: unknown): string {
-  return typeof value === "string" && value.includes("\n")
-    ? value
-    : format(value);
+  return typeof value === "string" && value.includes("\n") ? value : format(value);
 }

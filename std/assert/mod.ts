@@ -9,11 +9,7 @@
 export { assert } from "./assert.ts";
 export { AssertionError } from "./assertion_error.ts";
 export { equal } from "./equal.ts";
-export {
-  assertEquals,
-  assertNotEquals,
-  assertStrictEquals,
-} from "./equality.ts";
+export { assertEquals, assertNotEquals, assertStrictEquals } from "./equality.ts";
 export { fail, unreachable } from "./fail.ts";
 export { assertIsError, assertRejects, assertThrows } from "./failure.ts";
 export {

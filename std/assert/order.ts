@@ -45,11 +45,9 @@ export function assertAlmostEquals(
   const delta = Math.abs(expected - actual);
   if (delta <= allowed) return;
   throw new AssertionError(
-    `Expected actual: "${digits(actual)}" to be close to "${
-      digits(expected)
-    }": delta "${digits(delta)}" is greater than "${digits(allowed)}"${
-      ending(msg)
-    }`,
+    `Expected actual: "${digits(actual)}" to be close to "${digits(expected)}": delta "${
+      digits(delta)
+    }" is greater than "${digits(allowed)}"${ending(msg)}`,
   );
 }
 

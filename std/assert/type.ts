@@ -15,8 +15,7 @@ export function assertInstanceOf<T extends AnyConstructor>(
   msg = "",
 ): asserts actual is GetConstructorType<T> {
   if (actual instanceof expectedType) return;
-  const expected =
-    `Expected object to be an instance of "${expectedType.name}"`;
+  const expected = `Expected object to be an instance of "${expectedType.name}"`;
   const found = typeName(actual);
   const but = found === expectedType.name
     ? ""

@@ -44,15 +44,11 @@ export async function eTag(
 ): Promise<string | undefined> {
   const isFile = typeof entity === "object" && "mtime" in entity;
   if (isFile && !entity.mtime) return undefined;
-  const [size, data] = isFile
-    ? [entity.size, entity.mtime!.toJSON()]
-    : [entity.length, entity];
+  const [size, data] = isFile ? [entity.size, entity.mtime!.toJSON()] : [entity.length, entity];
   const bytes = typeof data === "string" ? Buffer.from(data) : data;
   // A string is counted in bytes, like the array it becomes.
   const length = isFile ? size : bytes.length;
-  const digest = length === 0 && !isFile
-    ? EMPTY_DIGEST
-    : await digestOf(bytes, options.algorithm);
+  const digest = length === 0 && !isFile ? EMPTY_DIGEST : await digestOf(bytes, options.algorithm);
   const tag = `"${length.toString(16)}-${digest}"`;
   return options.weak ?? isFile ? `W/${tag}` : tag;
 }

@@ -22,9 +22,7 @@ export function accepts(
   const accept = request.headers.get("accept");
   if (!accept) return types.length > 0 ? types[0] : ["*/*"];
   const negotiator = new Negotiator({ headers: { accept } });
-  return types.length > 0
-    ? negotiator.mediaType(types)
-    : negotiator.mediaTypes();
+  return types.length > 0 ? negotiator.mediaType(types) : negotiator.mediaTypes();
 }
 
 /** Gives the content encodings that the request accepts. */
@@ -41,9 +39,7 @@ export function acceptsEncodings(
   const accept = request.headers.get("accept-encoding");
   if (!accept) return encodings.length > 0 ? encodings[0] : ["*"];
   const negotiator = new Negotiator({ headers: { "accept-encoding": accept } });
-  return encodings.length > 0
-    ? negotiator.encoding(encodings)
-    : negotiator.encodings();
+  return encodings.length > 0 ? negotiator.encoding(encodings) : negotiator.encodings();
 }
 
 /** Gives the languages that the request accepts. */

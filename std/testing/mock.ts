@@ -70,12 +70,12 @@ export interface Stub<
 }
 
 /** The parameters of a method. */
-export type GetParametersFromProp<Self, Prop extends keyof Self> =
-  Self[Prop] extends (...args: infer Args) => unknown ? Args : unknown[];
+export type GetParametersFromProp<Self, Prop extends keyof Self> = Self[Prop] extends
+  (...args: infer Args) => unknown ? Args : unknown[];
 
 /** The result of a method. */
-export type GetReturnFromProp<Self, Prop extends keyof Self> =
-  Self[Prop] extends (...args: Any[]) => infer Return ? Return : unknown;
+export type GetReturnFromProp<Self, Prop extends keyof Self> = Self[Prop] extends
+  (...args: Any[]) => infer Return ? Return : unknown;
 
 type Func = (this: Any, ...args: Any[]) => Any;
 

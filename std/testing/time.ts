@@ -219,8 +219,7 @@ export class FakeTime {
             args.length ? args : [this.#now],
             newTarget,
           ),
-        get: (target, key) =>
-          key === "now" ? () => this.#now : Reflect.get(target, key),
+        get: (target, key) => key === "now" ? () => this.#now : Reflect.get(target, key),
       }),
       setTimeout: (callback: Callback, delay = 0, ...args: unknown[]) =>
         this.#add(() => callback(...args), Math.max(0, Math.floor(delay)), 0),

@@ -75,9 +75,22 @@ Deno.test("setParseBodyConfig() is what holds without a config", () => {
   assertEquals(parse(type, MULTIPART), { a: ["x"] });
 });
 
+// 100 MiB of "a&" kept the loop busy for minutes and took more memory than there is.
+Deno.test("parseBodyArguments() takes 10,000 arguments or maxArguments, and no more", () => {
+  const type = "application/x-www-form-urlencoded";
+  const count = (body: string, config?: ParseBodyConfig) =>
+    parse(type, body, null, config)["a"]?.length;
+  assertEquals(count("a&".repeat(10_000)), 10_000);
+  assertThrows(() => count("a&".repeat(10_001)), HTTPInputError, "more than 10000 arguments");
+  assertEquals(count("a&a", { maxArguments: 2 }), 2);
+  for (const body of ["a&a&a", "a&&a", "&&&"]) {
+    assertThrows(() => count(body, { maxArguments: 2 }), HTTPInputError, "more than 2 arguments");
+  }
+  assertEquals(count("", { maxArguments: 0 }), undefined);
+});
+
 Deno.test("parseBodyArguments() takes 200,000 values of one name", () => {
-  assertEquals(
-    parse("application/x-www-form-urlencoded", "a=1&".repeat(200_000))["a"]?.length,
-    200_000,
-  );
+  const body = "a=1&".repeat(200_000);
+  const args = parse("application/x-www-form-urlencoded", body, null, { maxArguments: 200_000 });
+  assertEquals(args["a"]?.length, 200_000);
 });

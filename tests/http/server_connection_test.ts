@@ -615,3 +615,57 @@ for (const [when, app] of [["at once", takeOver], ["later", after(5, takeOver)]]
       assertEquals(await server.shutdown({ grace: 0 }), { cut: 0 });
     }));
 }
+
+// A client that took longer than some seconds for a last answer got only a part of it.
+for (
+  const [what, input, ends] of [
+    ["closes", get("/", "Connection: close\r\n"), false],
+    ["speaks HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", false],
+    ["sent its end", get("/"), true],
+    ["is long idle", get("/"), false],
+  ] as const
+) {
+  Deno.test(`HTTP1ServerConnection.finish() leaves its time to a slow client that ${what}`, () => {
+    const size = 1_000_000;
+    const app: App = (request) => answer(request, new Uint8Array(size));
+    return serveInMemory(app, async ({ client, tick }) => {
+      await client.send(input);
+      if (ends) await client.closeWrite();
+      await tick(0);
+      let came = 0;
+      for (; came < size; came += 50_000) {
+        await client.bytes(50_000);
+        await tick(2000);
+      }
+      await client.rest();
+      assertEquals(came, size);
+    }, { idleConnectionTimeout: 5000 });
+  });
+}
+
+// The answers to pipelined requests piled up without a limit while the client read none.
+for (const ends of [false, true]) {
+  const end = ends ? " and sent its end" : "";
+  Deno.test(`HTTP1ServerConnection._data() waits for a client that pipelines, does not read${end}`, () => {
+    const count = 500;
+    const size = 10_000;
+    let seen = 0;
+    const app: App = (request) => {
+      seen++;
+      answer(request, new Uint8Array(size));
+    };
+    return serveInMemory(app, async ({ client, tick }) => {
+      const sent = client.send(get("/").repeat(count));
+      if (ends) sent.then(() => client.closeWrite());
+      await tick(0);
+      assert(seen < 100, `${seen} requests were answered`);
+      for (let answers = 0; answers < count; answers++) {
+        assertEquals((await client.answer()).body.length, size);
+        await tick(0);
+      }
+      await sent;
+      assertEquals(seen, count);
+      if (ends) assertEquals(await client.rest(), "");
+    });
+  });
+}

@@ -371,6 +371,21 @@ Deno.test("HTTPServer.shutdown() cuts a head in progress after its grace", () =>
     assertEquals(shutdown.result(), { cut: 1 });
   }));
 
+// A client that read nothing of its answer did not count, and its write went on after the end.
+Deno.test("HTTPServer.shutdown() waits for a client to take its answer, and cuts it after its grace", () => {
+  const app: App = (request) => answer(request, new Uint8Array(1_000_000));
+  return serveInMemory(app, async ({ client, server, near, tick }) => {
+    await client.send(GET);
+    await tick(0);
+    const shutdown = server.shutdown({ grace: 5000 });
+    await tick(4999);
+    assert(!shutdown.done());
+    await tick(1);
+    assertEquals(shutdown.result(), { cut: 1 });
+    assert(near.closed());
+  });
+});
+
 Deno.test("HTTPServer goes on after an application that throws", () =>
   serve((request) => {
     if (request.uri === "/bad") throw new Error("broken");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as gen from "../../gen/mod.ts";
 import * as ioloop from "../../ioloop/mod.ts";
+import { describeError } from "../../ioloop/errors.ts";
 import { BadYieldError, CancelledError, TimeoutError } from "../../ioloop/mod.ts";
 
 Deno.test("TimeoutError is one class for loop and coroutines", () => {
@@ -29,4 +30,22 @@ Deno.test("BadYieldError shows the value and says what was expected", () => {
   const { name, message } = new BadYieldError(42);
   assertEquals(name, "BadYieldError");
   assert(message.startsWith("Cannot wait for 42: expected a Future"));
+});
+
+// An error with a getter that throws, in a callback, ended the loop.
+Deno.test("describeError() never throws", () => {
+  const error = new Error("x");
+  Object.defineProperty(error, "stack", {
+    get() {
+      throw new Error("y");
+    },
+  });
+  const proxy = new Proxy({}, {
+    getPrototypeOf() {
+      throw new Error("y");
+    },
+  });
+  for (const each of [error, proxy]) {
+    assertEquals(describeError(each), "an error that cannot be shown");
+  }
 });

@@ -831,6 +831,30 @@ Deno.test("run() rejects when somebody stops the loop, and while it runs", async
   loop.close();
 });
 
+// What an earlier run() left behind ran in the next one, or stopped it when it was done.
+Deno.test("run() is not disturbed by an earlier one that was stopped", async () => {
+  const loop = new IOLoop();
+  let calls = 0;
+  loop.stop();
+  await assertRejects(() => loop.run(() => void calls++), Error, "stopped before");
+  await assertRejects(
+    () =>
+      loop.run(function* () {
+        loop.stop();
+        yield* sleep(1);
+      }),
+    Error,
+    "stopped before",
+  );
+  const result = loop.run(function* () {
+    yield* sleep(10);
+    return "whole";
+  });
+  assertEquals(await result, "whole");
+  assertEquals(calls, 0);
+  loop.close();
+});
+
 /** Echoes over a real socket and waits for a timer, while `disturb` does its worst. */
 async function echoBeside(disturb: (loop: IOLoop, going: () => boolean) => void): Promise<void> {
   const loop = new IOLoop();

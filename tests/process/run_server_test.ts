@@ -1,3 +1,4 @@
+import { configureSync, getConfig, resetSync } from "@logtape/logtape";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { genLog, IOLoop } from "../../ioloop/mod.ts";
 import type { HTTPServer } from "../../http/mod.ts";
@@ -48,6 +49,24 @@ Deno.test("runServer() runs what waits on the current loop, and refuses one that
   await new IOLoop().run(function* () {
     yield assertRejects(() => runServer(new Application()), Error, "runs already");
   });
+});
+
+Deno.test("runServer() shows warnings and errors unless logging was configured", async () => {
+  const quiet = { category: ["logtape", "meta"], sinks: [], lowestLevel: "warning" } as const;
+  const categories: string[][] = [];
+  for (const configured of [false, true]) {
+    if (configured) configureSync({ reset: true, sinks: {}, loggers: [quiet] });
+    else resetSync();
+    await runServer(new Application(), {
+      port: 0,
+      onListen: () => Deno.kill(Deno.pid, "SIGTERM"),
+    });
+    categories.push(
+      (getConfig()?.loggers ?? []).map(({ category }) => [category].flat().join(".")),
+    );
+  }
+  resetSync();
+  assertEquals(categories, [["logtape.meta", "waterspout"], ["logtape.meta"]]);
 });
 
 Deno.test("runServer() cuts what does not end within `grace`, and says so", async () => {

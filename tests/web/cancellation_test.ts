@@ -1,6 +1,8 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import { CancelledError, Future } from "../../ioloop/mod.ts";
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { appLog, CancelledError, Future } from "../../ioloop/mod.ts";
 import { coroutine, type CoroutineGenerator, shield, sleep } from "../../gen/mod.ts";
+import { StreamClosedError } from "../../iostream/mod.ts";
+import { expectLog } from "../../testing/mod.ts";
 import { RequestHandler, type Route } from "../../web/mod.ts";
 import { RawClient, until } from "../http/_raw_client.ts";
 import { serve, type Served } from "./_serve.ts";
@@ -295,6 +297,34 @@ onEachWay("signal tells an async method", Async, async (served, way) => {
   const ms = await askAndLeave(served, way, "GET", "aborted: Cancelled: the client left");
   assert(ms < SOON_MS);
 });
+
+class LateWriter extends RequestHandler {
+  readonly #left = new Future<void>();
+
+  override onConnectionClose(): void {
+    this.#left.setResult();
+  }
+
+  override *post(): CoroutineGenerator {
+    yield* this.#left;
+    assert(this.signal.aborted); // though nobody had asked for it before
+    assertThrows(() => this.finish(), StreamClosedError);
+    note("wrote");
+    this.write("late");
+  }
+}
+
+onEachWay(
+  "what writes later ends with StreamClosedError, and no log line",
+  LateWriter,
+  async (served, way) => {
+    const { matched } = await expectLog(appLog, /Uncaught/, async () => {
+      await askAndLeave(served, way, "POST", "wrote");
+      await sleep(1);
+    }, { required: false });
+    assertEquals(matched, []);
+  },
+);
 
 const background = coroutine(function* (name: string): CoroutineGenerator {
   try {

@@ -820,3 +820,44 @@ Deno.test("Application logFunction takes the place of the log line", async () =>
   }, { required: false }).then(({ matched }) => assertEquals(matched, []));
   assertEquals(seen, ["200 /?x"]);
 });
+
+// The connection hung: the answer counted as sent when its head was refused.
+Deno.test("RequestHandler.finish() with a Content-Length that is no number is answered with 500", () =>
+  withHandler((handler) => {
+    handler.setHeader("Content-Length", "many");
+    handler.write("x");
+  }, async ({ get }) => {
+    await expectLog(
+      appLog,
+      /Content-Length/,
+      async () => assertEquals((await get("/")).status, 500),
+    );
+  }));
+
+// The work behind a finished answer was told that the client left, not the next request's.
+Deno.test("RequestHandler.onConnectionClose() is called for the request that is due", async () => {
+  const left: string[] = [];
+  class Working extends RequestHandler {
+    override *prepare(): CoroutineGenerator {
+      if (this.request.path === "/first") yield* sleep(5);
+    }
+    override *get(): CoroutineGenerator {
+      if (this.request.path === "/first") this.finish("ok");
+      yield* sleep(1000);
+    }
+    override onConnectionClose(): void {
+      left.push(this.request.path);
+    }
+  }
+  await serve([["/.*", Working]], async ({ port }) => {
+    const client = await RawClient.connect(port);
+    for (const path of ["/first", "/second"]) {
+      await client.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    }
+    assertEquals((await client.answer()).text, "ok");
+    await sleep(20);
+    client.close();
+    await until(() => left.length > 0);
+  });
+  assertEquals(left, ["/second"]);
+});

@@ -184,6 +184,25 @@ Deno.test("a connection learns of its peer's end while its receiver works", asyn
   });
 });
 
+// Answers that the receiver did not wait for piled up without a limit.
+Deno.test("send() to a peer that asks and does not read makes its messages wait", async () => {
+  await connected(async ({ connection, receiver, client, tick, read }) => {
+    const size = 10_000;
+    const asked = 1000;
+    receiver.receive = (message) => {
+      receiver.seen.push(message);
+      connection.send(new Uint8Array(size), true);
+      return null;
+    };
+    await client.write(join(...Array(asked).fill(masked(Opcode.TEXT, "?"))));
+    await tick(0);
+    assert(connection.bufferedAmount < 1_200_000, `${connection.bufferedAmount} bytes wait`);
+    let came = 0;
+    while (came < asked * (size + 4)) came += (await read()).length;
+    assertEquals(receiver.seen.length, asked);
+  });
+});
+
 Deno.test("a peer that pings and does not read has to wait", async () => {
   await connected(async ({ connection, receiver, client, tick, read }) => {
     const pings = 4000; // their answers are some 500 KiB

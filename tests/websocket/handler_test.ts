@@ -556,6 +556,24 @@ for (const where of ["open", "onMessage"] as const) {
   }
 }
 
+// The connection was left open, and nobody read from it.
+Deno.test("logException() that throws does not keep a WebSocket from closing", async () => {
+  class Failing extends WebSocketHandler {
+    override open(): void {
+      throw new Error("it broke");
+    }
+    override logException(): void {
+      throw new Error("so did this");
+    }
+  }
+  await serve([["/", Failing]], async ({ port }) => {
+    await expectLog(appLog, /logException: Error: so did this/, async () => {
+      using socket = await RawWebSocket.open(port, "/");
+      assertEquals(await socket.closeFrame(), [1011, ""]);
+    });
+  });
+});
+
 Deno.test("onMessage() must be overridden", () =>
   serve([["/", WebSocketHandler]], async ({ port }) => {
     await expectLog(appLog, "onMessage is not overridden", async () => {
