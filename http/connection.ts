@@ -8,6 +8,8 @@ export interface Upgraded {
   shutdown(): void;
   /** Closes at once. */
   close(): void;
+  /** Closes it if its peer took nothing of what waits for it for `writeTimeout` ms. */
+  checkTimes(now: number, writeTimeout: number): void;
   /** Is to be called once when it has ended; set by the server. */
   onEnd: (() => void) | null;
 }

@@ -230,6 +230,8 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
     this.#sweep = this.ioLoop.callLater(this.precision, () => {
       this.#startSweep();
       for (const connection of this.#connections) connection._checkTimes(this.now);
+      const { writeTimeout } = this.limits;
+      for (const upgraded of this.#upgraded) upgraded.checkTimes(this.now, writeTimeout);
     });
   }
 
@@ -241,10 +243,9 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
   }
 
   #checkEmpty(): void {
-    if (this.#connections.size > 0) return;
+    if (this.#connections.size > 0 || this.#upgraded.size > 0) return;
     if (this.#sweep !== null) this.ioLoop.removeTimeout(this.#sweep);
     this.#sweep = null;
-    if (this.#upgraded.size > 0) return;
     const waiting = this.#whenEmpty;
     this.#whenEmpty = [];
     for (const future of waiting) future._settle(1, undefined);

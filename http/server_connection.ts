@@ -120,10 +120,6 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   #chunked = false;
   #announced = -1; // bytes that Content-Length still promises; -1: no promise
 
-  // A stalled write: how much was unwritten when last looked at, and since when.
-  #unwritten = 0;
-  #unwrittenSince = 0;
-
   #probe: Timeout | null = null;
   #probes = 0; // how many interim answers this one had
   #wroteLately = false; // a part of the answer was written since the last probe
@@ -355,10 +351,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   /** Closes it if it is over one of its times. @ignore */
   _checkTimes(now: number): void {
     const unwritten = this.#stream._unwritten;
-    if (unwritten === 0 || unwritten !== this.#unwritten) {
-      this.#unwritten = unwritten;
-      this.#unwrittenSince = now;
-    } else if (now - this.#unwrittenSince >= this.#host.limits.writeTimeout) {
+    if (this.#stream._stalledFor(now) >= this.#host.limits.writeTimeout) {
       genLog.info("Closing the connection of {ip}: it does not take what is written", {
         ip: this.remoteIp,
       });

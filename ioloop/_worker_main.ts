@@ -5,7 +5,6 @@ import type { JobError, JobRequest, WorkerMessage } from "./_worker_protocol.ts"
 /** Is the part of a worker's global scope that the main thread's lacks. */
 interface WorkerScope {
   onmessage: (event: MessageEvent<JobRequest>) => void;
-  onunload: () => void;
   close: () => void;
   postMessage(message: WorkerMessage): void;
 }
@@ -22,7 +21,7 @@ scope.onmessage = async ({ data }) => {
 };
 
 // Nobody else tells the executor of an exit. The runtime's own close() is silent even here.
-scope.onunload = () => scope.postMessage({ kind: "exit" });
+addEventListener("unload", () => scope.postMessage({ kind: "exit" }));
 scope.close = () => Deno.exit();
 
 async function run({ module, name, args }: JobRequest): Promise<unknown> {

@@ -23,12 +23,16 @@ export class CancelledError extends Error {
     super(
       reason === undefined
         ? "Cancelled"
-        : `Cancelled: ${reason instanceof Error ? reason.message : String(reason)}`,
+        : `Cancelled: ${reason instanceof Error ? reason.message : describeReason(reason)}`,
       reason instanceof Error ? { cause: reason } : undefined,
     );
     this.name = "CancelledError";
     this.reason = reason;
   }
+}
+
+function describeReason(reason: unknown): string {
+  return typeof reason === "string" ? reason : describeError(reason);
 }
 
 /** Says that a coroutine yielded, or a function returned, what cannot be waited for. */

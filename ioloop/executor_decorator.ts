@@ -34,8 +34,12 @@ export type ExecutorDecorator<K extends string> = <F extends JobFunction>(
  *
  * @example A method that runs in a worker, and one that is decorated
  * ```ts
- * import { dummyExecutor, type Future, runOnExecutor } from "@waterspout/waterspout/ioloop";
- * import { WorkerExecutor } from "@waterspout/waterspout/ioloop";
+ * import {
+ *   dummyExecutor,
+ *   type Future,
+ *   runOnExecutor,
+ *   WorkerExecutor,
+ * } from "@waterspout/waterspout/ioloop";
  * import { assertEquals } from "@std/assert";
  *
  * class Texts {
@@ -47,7 +51,7 @@ export type ExecutorDecorator<K extends string> = <F extends JobFunction>(
  *     return text.length;
  *   }
  *
- *   readonly join = runOnExecutor({ executor: "pool" })({ module: "node:path", name: "join" });
+ *   readonly join = runOnExecutor({ executor: "pool" })({ module: "node:path/posix", name: "join" });
  * }
  * const texts = new Texts();
  * assertEquals(await texts.count("abc"), 3);
@@ -70,7 +74,7 @@ export function runOnExecutor(
   if (typeof first === "function" || "module" in first) {
     if (second !== undefined && !("kind" in second)) {
       throw new TypeError(
-        "Cannot run on an executor: give a method or options, or the method to what the options give",
+        "Cannot make a method that runs on an executor: give a method or options, not both",
       );
     }
     return wrap(first, "executor");
@@ -84,7 +88,12 @@ function wrap(
   property: string,
 ): ExecutorMethod<JobFunction, string> {
   return function (...args): Future<unknown> {
-    const job = typeof method === "function" ? method.bind(this) : method;
-    return this[property]!.submit(job, ...args);
+    const executor = this[property];
+    if (executor === undefined) {
+      throw new TypeError(
+        `Cannot run on an executor: its object has none in property "${property}"`,
+      );
+    }
+    return executor.submit(typeof method === "function" ? method.bind(this) : method, ...args);
   };
 }

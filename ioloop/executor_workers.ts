@@ -29,7 +29,8 @@ interface PendingJob {
 /**
  * Runs exported functions of modules in a pool of workers, each with a thread of its own, for
  * work that would hold the loop. Workers are made as they are needed and have the permissions
- * of the program; they keep the process alive until {@linkcode WorkerExecutor.shutdown}.
+ * of the program, which must be allowed to read local modules of jobs. They keep the process
+ * alive until {@linkcode WorkerExecutor.shutdown}.
  *
  * Arguments and results are copied by structured clone, arguments when a worker takes the job.
  * A promise that the function returns is awaited in the worker. An error arrives with its name,
@@ -39,14 +40,16 @@ interface PendingJob {
  * Cancelling the Future of a job that waits removes the job; that of one that runs ends its
  * worker, whatever the function is doing.
  *
- * @example Hash in another thread
+ * @example Compress in another thread
  * ```ts
  * import { WorkerExecutor } from "@waterspout/waterspout/ioloop";
- * import { assertEquals } from "@std/assert";
+ * import type { gzipSync } from "node:zlib";
+ * import { assert } from "@std/assert";
  *
- * const executor = new WorkerExecutor({ workers: 1 });
- * const size = await executor.submit({ module: "node:buffer", name: "isAscii" }, new Uint8Array(3));
- * assertEquals(size, true);
+ * const executor = new WorkerExecutor({ workers: 2 });
+ * const job = { module: "node:zlib", name: "gzipSync" } as const;
+ * const bytes = await executor.submit<typeof gzipSync>(job, new Uint8Array(1_000_000));
+ * assert(bytes.length < 10_000);
  * executor.shutdown();
  * ```
  */
@@ -147,7 +150,7 @@ export class WorkerExecutor implements Executor {
   #makeWorker(): Worker {
     const worker = new Worker(new URL("./_worker_main.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
-      if (data.kind === "exit") this.#died(worker, "it called for its exit");
+      if (data.kind === "exit") this.#died(worker, "the job made it exit");
       else this.#answered(worker, data);
     };
     worker.onerror = (event) => {
@@ -169,11 +172,16 @@ export class WorkerExecutor implements Executor {
 
   #died(worker: Worker, why: string): void {
     const job = this.#running.get(worker);
+    if (job !== undefined) {
+      this.#end(worker);
+      job.future.setException(lost(job, `its worker died: ${why}`));
+      return;
+    }
     const place = this.#idle.indexOf(worker);
-    if (place >= 0) this.#idle.splice(place, 1);
-    this.#end(worker);
-    if (job !== undefined) job.future.setException(lost(job, `its worker died: ${why}`));
-    else genLog.error("Idle worker died: {why}", { why });
+    if (place < 0) return; // it was terminated as it died
+    this.#idle.splice(place, 1);
+    worker.terminate();
+    genLog.error("Idle worker died: {why}", { why });
   }
 
   #cancel(job: PendingJob): void {

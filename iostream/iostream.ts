@@ -153,6 +153,8 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
   #queued = 0; // bytes that were ever written to the stream
   #flushed = 0; // bytes of these that are in the kernel
   #writes: PendingWrite[] = []; // by position
+  #seenFlushed = 0; // #flushed when _stalledFor() last saw it move
+  #seenAt = 0; // and when that was
   #closeCallback: (() => unknown) | null = null;
   #linger: Timeout | null = null;
 
@@ -396,6 +398,15 @@ export class IOStream implements ChannelOwner<number | null>, Flushable {
     if (this.#flushed === this.#queued) future._settle(1, undefined);
     else this.#writes.push({ position: this.#queued, future });
     return future;
+  }
+
+  /** How long, up to `now`, the peer has taken nothing of what waits for it, in ms. @ignore */
+  _stalledFor(now: number): number {
+    if (this.#flushed === this.#queued || this.#flushed !== this.#seenFlushed) {
+      this.#seenFlushed = this.#flushed;
+      this.#seenAt = now;
+    }
+    return now - this.#seenAt;
   }
 
   /** How many bytes wait to be written or are being written. @ignore */

@@ -554,7 +554,7 @@ export class RequestHandler implements FutureOwner {
     this.#headersWritten = this.#finished = true;
     connection.writeHeaders(101, reasonPhrase(101), headers);
     const stream = connection.detach(upgraded);
-    this.application.logRequest(this);
+    this.#logRequest();
     return stream;
   }
 
@@ -755,13 +755,22 @@ export class RequestHandler implements FutureOwner {
   }
 
   #afterFinish(): void {
-    this.application.logRequest(this);
+    this.#logRequest();
     try {
       this.onFinish();
     } catch (error) {
       this.logException(error);
     }
     if (this.#children !== null) queueMicrotask(() => this.#children!.close(this.#work));
+  }
+
+  // A log that fails must not end what comes behind it.
+  #logRequest(): void {
+    try {
+      this.application.logRequest(this);
+    } catch (error) {
+      this.logException(error);
+    }
   }
 
   // What was written, as one piece.

@@ -11,7 +11,7 @@
 // paused, and so, in the end, is the peer. So is a peer that pings or asks and does not read
 // the answers: they would pile up.
 import type { Upgraded } from "../http/mod.ts";
-import { Future, type Timeout } from "../ioloop/mod.ts";
+import { Future, genLog, type Timeout } from "../ioloop/mod.ts";
 import type { IOStream, StreamConsumer } from "../iostream/mod.ts";
 import { CloseCode } from "./close_code.ts";
 import { WebSocketClosedError, type WebSocketError } from "./errors.ts";
@@ -141,6 +141,13 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   close(): void {
     // The error keeps the stream from lingering on a peer that may never read.
     this.#stream?.close(new WebSocketClosedError("the connection was dropped"));
+  }
+
+  /** See {@linkcode Upgraded.checkTimes}. */
+  checkTimes(now: number, writeTimeout: number): void {
+    if (this.#stream === null || this.#stream._stalledFor(now) < writeTimeout) return;
+    genLog.info("Closing a WebSocket: its peer does not take what is written");
+    this.close();
   }
 
   /** Decodes what came; called by the stream. @ignore */

@@ -4,7 +4,13 @@ import { appLog, CancelledError, Future } from "../ioloop/mod.ts";
 import { Coroutine } from "../gen/mod.ts";
 import { isGenerator } from "../gen/coroutine.ts";
 import { HTTPHeaders, jsonEncode } from "../http/mod.ts";
-import { type HeaderValue, HTTPError, RequestHandler } from "../web/mod.ts";
+import {
+  type HeaderValue,
+  HTTPError,
+  type JSONRecord,
+  type PathArgument,
+  RequestHandler,
+} from "../web/mod.ts";
 import { CloseCode } from "./close_code.ts";
 import { WebSocketConnection, type WebSocketReceiver } from "./connection.ts";
 import { WebSocketClosedError } from "./errors.ts";
@@ -58,7 +64,11 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
 
   #connection: WebSocketConnection | null = null; // there after the handshake
 
-  /** The most bytes of a message; a larger one closes the connection with 1009. */
+  /**
+   * The most bytes of a message; a larger one closes the connection with 1009.
+   *
+   * @default {10485760}
+   */
   get maxMessageSize(): number {
     return (this.settings["websocketMaxMessageSize"] as number | undefined) ?? MAX_MESSAGE_SIZE;
   }
@@ -84,7 +94,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
   }
 
   /** Is called when the connection is open, with the groups of the route; override it. */
-  open(..._pathArgs: never[]): unknown {
+  open(..._pathArgs: PathArgument[]): unknown {
     return undefined;
   }
 
@@ -123,7 +133,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
    * @throws {TypeError} when bytes that are no UTF-8 shall go as text.
    */
   writeMessage(
-    message: string | Uint8Array | Readonly<Record<string, unknown>>,
+    message: string | Uint8Array | JSONRecord,
     { binary = message instanceof Uint8Array }: WriteMessageOptions = {},
   ): Future<void> {
     const data = typeof message === "string" || message instanceof Uint8Array

@@ -574,6 +574,21 @@ Deno.test("logException() that throws does not keep a WebSocket from closing", a
   });
 });
 
+// The connection was left without anybody who read from it, and shutdown() failed.
+Deno.test("logFunction() that throws does not disturb the handshake", async () => {
+  class Quiet extends WebSocketHandler {}
+  const logFunction = () => {
+    throw new Error("no log");
+  };
+  await serve([["/", Quiet]], async ({ port }) => {
+    await expectLog(appLog, /no log/, async () => {
+      using socket = await RawWebSocket.open(port, "/");
+      await socket.sendFrame(Opcode.CLOSE, encodeClose(1000));
+      assertEquals(await socket.closeFrame(), [1000, ""]);
+    });
+  }, { logFunction });
+});
+
 Deno.test("onMessage() must be overridden", () =>
   serve([["/", WebSocketHandler]], async ({ port }) => {
     await expectLog(appLog, "onMessage is not overridden", async () => {
@@ -1002,6 +1017,32 @@ Deno.test("an async handler whose client vanishes while it writes logs nothing",
     socket.vanish();
     await until(() => over);
   });
+});
+
+// What others said piled up for it without end.
+Deno.test("a client that takes nothing for writeTimeout is closed, whatever is written on", async () => {
+  let closes = 0;
+  class Broadcast extends WebSocketHandler {
+    override *open(): CoroutineGenerator {
+      for (;;) {
+        this.writeMessage(new Uint8Array(MIB));
+        yield* sleep(5);
+      }
+    }
+    override onClose(): void {
+      closes++;
+    }
+  }
+  await expectLog(genLog, "does not take", () =>
+    serve(
+      [["/", Broadcast]],
+      async ({ port }) => {
+        using _socket = await RawWebSocket.open(port, "/");
+        await until(() => closes > 0);
+      },
+      {},
+      { writeTimeout: 80 },
+    ));
 });
 
 Deno.test("a client that stops reading stops the handler that waits for its writes", async () => {
