@@ -7,9 +7,9 @@ import { HTTPHeaders, jsonEncode } from "../http/mod.ts";
 import {
   type HeaderValue,
   HTTPError,
-  type JSONRecord,
   type PathArgument,
   RequestHandler,
+  type Writable,
 } from "../web/mod.ts";
 import { CloseCode } from "./close_code.ts";
 import { WebSocketConnection, type WebSocketReceiver } from "./connection.ts";
@@ -133,7 +133,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
    * @throws {TypeError} when bytes that are no UTF-8 shall go as text.
    */
   writeMessage(
-    message: string | Uint8Array | JSONRecord,
+    message: Writable,
     { binary = message instanceof Uint8Array }: WriteMessageOptions = {},
   ): Future<void> {
     const data = typeof message === "string" || message instanceof Uint8Array
