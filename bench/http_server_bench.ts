@@ -34,7 +34,10 @@ async function allPeers(): Promise<Peer[]> {
 
 const CONNECTIONS = 64;
 const PIPELINE_DEPTH = 16;
-const IDLE_CONNECTIONS = 2000;
+const IDLE_CONNECTIONS = 3000;
+
+/** Opened before memory is looked at: the heap has its working size by then. */
+const WARM_CONNECTIONS = 500;
 
 /** Connections that are opened at the same time, below any listen backlog. */
 const CONNECT_BATCH = 100;
@@ -43,7 +46,7 @@ const CONNECT_BATCH = 100;
 const WARM_UP_SECONDS = 1;
 
 /** How long a server gets to put away what an idle connection does not need. */
-const SETTLE_MILLISECONDS = 500;
+const SETTLE_MILLISECONDS = 1500;
 
 /** What one measurement gave; `null` where the system does not tell. */
 interface Sample {
@@ -77,17 +80,16 @@ async function measureLoad(peer: Peer, load: Load): Promise<Sample> {
 
 async function measureIdle(peer: Peer): Promise<number | null> {
   await using server = await ServerProcess.start(peer);
-  // The first requests compile and load what the later ones use.
-  const warm = await openIdle(server.port, CONNECT_BATCH);
-  const before = await server.residentMemory();
   const conns: Deno.Conn[] = [];
-  while (conns.length < IDLE_CONNECTIONS) {
-    conns.push(...await openIdle(server.port, CONNECT_BATCH));
-  }
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
-  const after = await server.residentMemory();
-  for (const conn of [...warm, ...conns]) conn.close();
-  return before === null || after === null ? null : (after - before) / conns.length;
+  const residentMemoryWith = async (count: number) => {
+    while (conns.length < count) conns.push(...await openIdle(server.port, CONNECT_BATCH));
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
+    return await server.residentMemory();
+  };
+  const before = await residentMemoryWith(WARM_CONNECTIONS);
+  const after = await residentMemoryWith(WARM_CONNECTIONS + IDLE_CONNECTIONS);
+  for (const conn of conns) conn.close();
+  return before === null || after === null ? null : (after - before) / IDLE_CONNECTIONS;
 }
 
 /** Opens connections, with one request answered on each. */
