@@ -2,8 +2,8 @@
 // from a pool and go back when they are in the kernel, large ones are kept as they are. The
 // head of the queue is what one write of the transport is given.
 
-const CHUNK_SIZE = 8192; // answers of a pipelining client fit; 16 KiB gained nothing
-const LARGE = 4096; // bytes from which a copy costs more than a write of its own
+const CHUNK_SIZE = 8192; // the answers of a pipelining client fit into one
+const LARGE = 4096; // larger pieces are not copied
 const MAX_POOLED = 256; // chunks, so 2 MiB
 
 const encoder = new TextEncoder();
