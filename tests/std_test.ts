@@ -23,7 +23,6 @@ import {
   unreachable,
 } from "@std/assert";
 import { eTag, ifMatch, ifNoneMatch } from "@std/http/etag";
-import { accepts, acceptsEncodings, acceptsLanguages } from "@std/http/negotiation";
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 import { assertSpyCall, assertSpyCalls, MockError, spy, stub } from "@std/testing/mock";
 import { FakeTime, TimeError } from "@std/testing/time";
@@ -308,25 +307,6 @@ Deno.test("ifMatch() compares strongly, ifNoneMatch() weakly", () => {
   assert(!ifNoneMatch("*", '"b"'));
   assert(ifNoneMatch('"a"', '"b"'));
   assert(ifNoneMatch(null, '"b"'));
-});
-
-Deno.test("accepts() and its like choose by quality", () => {
-  const request = {
-    headers: new Headers({
-      "accept": "text/html;q=0.5, application/json",
-      "accept-encoding": "gzip;q=0.2, br",
-      "accept-language": "de, en;q=0.5",
-    }),
-  };
-  assertEquals(accepts(request), ["application/json", "text/html"]);
-  assertEquals(accepts(request, "text/html", "image/png"), "text/html");
-  assertEquals(accepts(request, "image/png"), undefined);
-  assertEquals(acceptsEncodings(request, "gzip", "br"), "br");
-  assertEquals(acceptsLanguages(request, "en", "de"), "de");
-  const anything = { headers: new Headers() };
-  assertEquals(accepts(anything), ["*/*"]);
-  assertEquals(acceptsEncodings(anything), ["*"]);
-  assertEquals(acceptsLanguages(anything, "en"), "en");
 });
 
 Deno.test("STATUS_TEXT has the words of each code", () => {

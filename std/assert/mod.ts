@@ -2,7 +2,7 @@
  * A stand-in for the assertions of JSR, for a clone that cannot reach it.
  *
  * Names, signatures and behaviour are those of version 1 of the real package; the
- * texts of failures may differ. It holds what this project imports and no more.
+ * texts of failures may differ. It holds the assertions that tests are usually written with.
  *
  * @module
  */
