@@ -291,3 +291,11 @@ Deno.test("a listener that settles another Future may be one of many", async () 
   future.setResult(1);
   assertEquals(await Promise.all(awaited), [1, 1, 1]);
 });
+
+// It threw, and did not cancel.
+Deno.test("cancel() takes a reason that cannot be made text", () => {
+  const reason = Object.create(null);
+  const future = new Future<void>();
+  assert(future.cancel(reason));
+  assertStrictEquals((future.exception() as CancelledError).reason, reason);
+});
