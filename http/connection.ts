@@ -56,13 +56,13 @@ export interface HTTPConnection {
   finish(): void;
 
   /**
-   * Writes a whole answer. `head` is the status line and the field lines, in latin-1, each
-   * with its CRLF, without those that frame the answer (Content-Length, Connection);
+   * Writes a whole answer. `line` is the status line and `fields` the field lines, in latin-1,
+   * each with its CRLF, without those that frame the answer (Content-Length, Connection);
    * `length` is the length of `body` in bytes.
    *
    * @ignore
    */
-  _respond(code: number, head: string, body: Data, length: number): void;
+  _respond(code: number, line: string, fields: string, body: Data, length: number): void;
 
   /** Returns a Future that is done when all that was written is in the kernel. */
   written(): Future<void>;

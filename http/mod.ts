@@ -15,6 +15,7 @@
  *
  * @module
  */
+export type { AnswerHeads } from "./answer_heads.ts";
 export { ChunkedDecoder, type ChunkedDecoderOptions } from "./chunked_decoder.ts";
 export type { HTTPConnection, Upgraded } from "./connection.ts";
 export { parseCookie } from "./cookie.ts";

@@ -7,6 +7,7 @@ import {
 } from "../iostream/mod.ts";
 import { formatTimestamp } from "./timestamp.ts";
 import type { Upgraded } from "./connection.ts";
+import { AnswerHeads } from "./answer_heads.ts";
 import { RequestParser } from "./request_parser.ts";
 import { HTTP1ServerConnection } from "./server_connection.ts";
 import type { ConnectionLimits, ServerConnectionHost } from "./server_connection.ts";
@@ -121,6 +122,8 @@ export interface ShutdownResult {
 export class HTTPServer extends TCPServer implements ServerConnectionHost {
   /** The limits of its connections. @ignore */
   readonly limits: ConnectionLimits;
+  /** See {@linkcode ServerConnectionHost.heads}. @ignore */
+  readonly heads: AnswerHeads = new AnswerHeads();
   /** See {@linkcode ServerConnectionHost.parser}. @ignore */
   parser: RequestParser;
   /** See {@linkcode ServerConnectionHost.precision}. @ignore */

@@ -24,6 +24,7 @@ import { _isWork } from "../ioloop/converter.ts";
 import { describeError } from "../ioloop/errors.ts";
 import { appLog, genLog } from "../ioloop/mod.ts";
 import { StreamClosedError } from "../iostream/mod.ts";
+import type { AnswerHeads } from "./answer_heads.ts";
 import { ByteCollector } from "./_byte_collector.ts";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import { HTTPInputError, HTTPOutputError } from "./errors.ts";
@@ -57,6 +58,8 @@ export interface ServerConnectionHost {
   readonly dateField: string;
   /** Whether connections end with the answer in progress. */
   readonly closing: boolean;
+  /** Writes the heads of whole answers. */
+  readonly heads: AnswerHeads;
   /** Reads heads; between two calls it stands at the start of one. */
   parser: RequestParser;
   /** The limits. */
@@ -268,20 +271,16 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
   }
 
   /** See {@linkcode HTTPConnection}. @ignore */
-  _respond(code: number, head: string, body: Data, length: number): void {
+  _respond(code: number, line: string, fields: string, body: Data, length: number): void {
     this.#checkAnswer();
     if (this.#headWritten) throw new Error("Cannot answer: the head was written already");
-    const bodiless = hasNoBody(this.#request!.method, code);
-    let text = head + this.#connectionField();
-    if (!bodiless || this.#request!.method === "HEAD") text += `Content-Length: ${length}\r\n`;
-    if (bodiless) this.#stream._writeLatin1(`${text}\r\n`);
-    else if (typeof body !== "string") {
-      this.#stream._writeLatin1(`${text}\r\n`);
-      this.#stream._writeBytes(body);
-    } else if (body.length === length) this.#stream._writeLatin1(`${text}\r\n${body}`); // ASCII
-    else {
-      this.#stream._writeLatin1(`${text}\r\n`);
-      this.#stream._writeText(body);
+    const { method } = this.#request!;
+    const bodiless = hasNoBody(method, code);
+    const announced = bodiless && method !== "HEAD" ? -1 : length;
+    this.#host.heads.write(this.#stream, line, fields, this.#connectionField(), announced);
+    if (!bodiless) {
+      if (typeof body === "string") this.#stream._writeText(body);
+      else this.#stream._writeBytes(body);
     }
     this.#answered();
   }
@@ -488,7 +487,7 @@ export class HTTP1ServerConnection implements StreamConsumer, HTTPConnection {
     });
     if (this.#state !== State.ANSWER || this.#request !== request) return;
     if (this.#headWritten) this.abort(error);
-    else this._respond(500, statusLine(500), "", 0);
+    else this._respond(500, statusLine(500), "", "", 0);
   }
 
   // Ends the answer in progress; the state is settled before the stream goes on.

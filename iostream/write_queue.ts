@@ -3,6 +3,7 @@
 // head of the queue is what one write of the transport is given.
 
 const CHUNK_SIZE = 8192; // the answers of a pipelining client fit into one
+const SHORT = 64; // characters up to which text is tried as ASCII, one by one
 const LARGE = 4096; // larger pieces are not copied
 const MAX_POOLED = 256; // chunks, so 2 MiB
 
@@ -42,6 +43,7 @@ export class WriteQueue {
 
   /** Adds text as UTF-8 and tells how many bytes that are. */
   addText(text: string): number {
+    if (text.length <= SHORT && this.#addShortAscii(text)) return text.length;
     if (3 * text.length > CHUNK_SIZE) {
       const data = encoder.encode(text);
       this.addBytes(data);
@@ -100,6 +102,20 @@ export class WriteQueue {
     this.#used = this.#size = 0;
   }
 
+  // A loop over a few characters is cheaper than a call of the encoder: 1 ns each against 100.
+  #addShortAscii(text: string): boolean {
+    const chunk = this.#room(text.length);
+    const used = this.#used;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      chunk[used + i] = code;
+    }
+    this.#used += text.length;
+    this.#size += text.length;
+    return true;
+  }
+
   #room(size: number): Uint8Array {
     if (this.#chunk !== null && this.#used + size > CHUNK_SIZE) this.#seal();
     return this.#chunk ??= pool.pop() ?? new Uint8Array(CHUNK_SIZE);
@@ -114,8 +130,11 @@ export class WriteQueue {
   }
 }
 
-// A character beyond latin-1 becomes a question mark: its low byte could be a line end.
-function latin1Bytes(text: string): Uint8Array {
+/**
+ * Encodes text as latin-1. A character beyond it becomes a question mark: its low byte could
+ * be a line end.
+ */
+export function latin1Bytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

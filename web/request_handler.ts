@@ -751,7 +751,8 @@ export class RequestHandler implements FutureOwner {
       return;
     }
     const block = headers === null ? this.#defaultBlock() : headers.toBlock();
-    connection._respond(status, statusLine(status, this.#reason) + block, body, byteLength(body));
+    const line = statusLine(status, this.#reason);
+    connection._respond(status, line, block, body, byteLength(body));
   }
 
   #afterFinish(): void {
