@@ -24,7 +24,6 @@ export class HTTPServerRequest {
 
   readonly #head: RequestHead;
   readonly #started: number;
-  #finished = 0; // when the answer ended, if somebody noted it
   #headers: HTTPHeaders | null = null;
   #queryArguments: ArgumentValues | null = null;
   #form: { arguments: ArgumentValues; files: Record<string, HTTPFile[]> } | null = null;
@@ -136,9 +135,9 @@ export class HTTPServerRequest {
     }`;
   }
 
-  /** Returns the ms from its head to the end of its answer, or to now. */
+  /** Returns the ms from its head to now. */
   requestTime(): number {
-    return (this.#finished || this.connection.time()) - this.#started;
+    return this.connection.time() - this.#started;
   }
 
   /** Shows the request without its header fields and body: they may hold secrets. */
@@ -146,11 +145,6 @@ export class HTTPServerRequest {
     return `HTTPServerRequest(protocol=${this.protocol}, host=${this.host}, ` +
       `method=${this.method}, uri=${this.uri}, version=${this.version}, ` +
       `remoteIp=${this.remoteIp})`;
-  }
-
-  /** Notes that the answer ended. @ignore */
-  _finish(): void {
-    this.#finished = this.connection.time();
   }
 
   #parseBody(): { arguments: ArgumentValues; files: Record<string, HTTPFile[]> } {
