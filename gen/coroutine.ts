@@ -15,15 +15,22 @@
 //   RUNNING --cancel--> UNWINDING --generator ends--> done, as cancelled
 //
 // `finally` blocks may yield while it unwinds. Each such wait is shielded; together they
-// have CLEANUP_MS. Code that swallows the error is to get it again at its next yield. A
-// yield looks the same from here whether it stands in a `finally` or behind a `catch`
-// that swallowed; but a function whose source has neither `finally` nor `yield*` can only
-// have swallowed, and gets it at once. Any other gets it when CLEANUP_MS are over.
+// have CLEANUP_MS. Code that swallows the error gets it again at its next yield. A yield
+// looks the same from here whether it stands in a `finally` or behind a `catch` that
+// swallowed, so the source of the function is looked at: see `mayCleanUp`. What that leaves
+// open, such as a `catch` in a delegated generator, gets the error again when CLEANUP_MS are
+// over.
+//
+// Depth. A coroutine that is started inside of another one's step runs on the same stack.
+// From MAX_DEPTH on it starts in a microtask, so that recursion is limited by memory alone.
 import { _setConverter } from "../ioloop/converter.ts";
 import { describeError } from "../ioloop/errors.ts";
+import { _tidyStack } from "../ioloop/error_stack.ts";
 import { _currentOwner, _enterOwner, _mayGoOn, isThenable } from "../ioloop/future.ts";
 import { appLog, BadYieldError, CancelledError, Future, IOLoop } from "../ioloop/mod.ts";
+import { _inUse, _resume } from "../ioloop/stack_context.ts";
 import type { FutureListener, FutureOwner, FutureScope, Timeout } from "../ioloop/mod.ts";
+import { mayCleanUp } from "./_cleanup_scan.ts";
 import { Gather } from "./_gather.ts";
 import { Return } from "./return.ts";
 import { Runner } from "./runner.ts";
@@ -32,15 +39,15 @@ import type { CoroutineGenerator, Yielded } from "./types.ts";
 
 const MAX_RETHROWS = 100; // times that a coroutine may swallow its cancellation
 const CLEANUP_MS = 5000; // for all the waits of a coroutine that unwinds
-
-const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor;
-const CLEANUP_REGEXP = /\bfinally\b|\byield\s*\*/;
+const MAX_DEPTH = 200; // coroutines that start inside each other, on a stack for some 2,000
 
 /** Yielded, lets one turn of the loop go by; `yield` and `yield null` do the same. */
 export const moment: null = null;
 
-/** A function whose generator a coroutine runs; only its source is looked at. */
+/** A function whose generator a coroutine runs; only its source and name are looked at. */
 export type GeneratorSource = (...args: never[]) => unknown;
+
+let depth = 0; // coroutines that are being started
 
 /**
  * Is a running generator and the Future of its result in one. `coroutine` makes it; so do
@@ -78,7 +85,13 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
 
   /** Starts it: runs to the first yield that has to be waited for. Returns itself. */
   run(): this {
-    this.#step(undefined, false);
+    if (depth === MAX_DEPTH) this.#suspend(afterMicrotask());
+    else {
+      depth++;
+      this.#step(undefined, false);
+      depth--;
+      this.#runner?._leaveContext();
+    }
     return this;
   }
 
@@ -89,19 +102,62 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
    */
   override cancel(reason?: unknown): boolean {
     if (this.done()) return false;
-    if (this.#cancelError !== null) return true;
-    this.#cancelError = reason instanceof CancelledError ? reason : new CancelledError(reason);
-    const waiting = this.#waiting;
-    if (waiting === null) return true; // it runs: thrown at its next yield
-    if (waiting._owner === this) waiting.cancel(this.#cancelError);
-    else this.#stopWaiting(waiting);
+    const error = reason instanceof CancelledError ? reason : new CancelledError(reason);
+    let next: Future<unknown> | null = this as Coroutine<unknown>;
+    while (next instanceof Coroutine) next = next.#cancelOne(error); // not by recursion
+    next?.cancel(error);
     return true;
+  }
+
+  // Returns what is to be cancelled next: what it waits for, if it created that.
+  #cancelOne(error: CancelledError): Future<unknown> | null {
+    if (this.#cancelError !== null || this.done()) return null;
+    this.#cancelError = error;
+    const waiting = this.#waiting;
+    if (waiting === null) return null; // it runs: thrown at its next yield
+    if (waiting._owner === this) return waiting;
+    this.#stopWaiting(waiting);
+    return null;
   }
 
   /** Takes it, and what it starts from here on, out of where it belongs: it is shielded. @ignore */
   _leaveScope(): void {
     this._scope?._delete(this as Future<unknown>);
     this._scope = null;
+  }
+
+  /** Whether {@linkcode _checkpoint} has something to say. @ignore */
+  get _cancelled(): boolean {
+    return this.#cancelError !== null;
+  }
+
+  /**
+   * Is called where its generator, being cancelled, is about to wait for `future` by `yield*`,
+   * and throws if it must not. `below` is the function that was called from there.
+   *
+   * @ignore
+   */
+  _checkpoint(future: Future<unknown>, below: (...args: never[]) => unknown): void {
+    const own = this.#unwinding && !this.#overtime && calledFromStep(below);
+    if (!this.#mustThrow(own)) return;
+    if (future._owner === this) future.cancel(this.#cancelError);
+    throw this.#cancelError;
+  }
+
+  /**
+   * Lets it wait for `future` in place of what it waits for; false if it does not wait, or
+   * only for the end of what was cancelled.
+   *
+   * @ignore
+   */
+  _waitInstead(future: Future<unknown>): boolean {
+    const former = this.#waiting;
+    if (former === null || this.#cancelError !== null) return false;
+    former._unlisten(this);
+    if (former._owner === this) former.cancel("something else is waited for");
+    this.#waiting = future;
+    future._listen(this);
+    return true;
   }
 
   /** Lets it go on: what it waits for is done. @ignore */
@@ -113,7 +169,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
     const former = _enterOwner(this);
     try {
       do {
-        if (this.#cancelError !== null && this.#mustThrow()) {
+        if (this.#cancelError !== null && this.#mustThrow(false)) {
           sent = this.#cancelError;
           failed = true;
         }
@@ -131,7 +187,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
           }
         }
         // Also what is done already is cancelled: an item that a queue gave goes back to it.
-        if (this.#cancelError !== null && this.#mustNotWait()) {
+        if (this.#cancelError !== null && this.#mustNotWait(false)) {
           if (future._owner === this) future.cancel(this.#cancelError);
           continue;
         }
@@ -156,11 +212,20 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting = future;
     this.#open = resolve;
-    promise.then(() => this.#resume(future));
+    promise.then(() => this.#resume());
     future._listen(this);
   }
 
-  #resume(future: Future<unknown>): void {
+  #resume(): void {
+    const slow = IOLoop.current(false)?._slow ?? null;
+    const began = slow === null ? 0 : performance.now();
+    if (_inUse) _resume(() => this.#goOn());
+    else this.#goOn();
+    slow?.look(this.#source ?? anonymous, began);
+  }
+
+  #goOn(): void {
+    const future = this.#waiting!;
     this.#waiting = null;
     if (future.done()) this.#step(future._value, !future._fulfilled);
     else this.#step(undefined, false); // it stopped waiting: #step throws #cancelError
@@ -171,12 +236,10 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
     this.#open!();
   }
 
-  // Whether the next resumption throws #cancelError: the first one after cancel() does, and
-  // so do those that give it again to code that swallowed it.
-  #mustThrow(): boolean {
-    if (this.#unwinding && !this.#overtime && !this.#cannotCleanUp()) {
-      return false;
-    }
+  // Whether the generator gets #cancelError now: the first time after cancel() it does, and
+  // then where it swallowed it. `own` says that its yield is known to be the function's own.
+  #mustThrow(own: boolean): boolean {
+    if (!this.#mustNotWait(own)) return false;
     this.#unwinding = true;
     if (this.#rethrows++ < MAX_RETHROWS) return true;
     throw new Error(
@@ -184,14 +247,8 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
     );
   }
 
-  #mustNotWait(): boolean {
-    return !this.#unwinding || this.#overtime || this.#cannotCleanUp();
-  }
-
-  #cannotCleanUp(): boolean {
-    const source = this.#source;
-    return source instanceof GeneratorFunction && // another one may return any generator
-      !CLEANUP_REGEXP.test(Function.prototype.toString.call(source));
+  #mustNotWait(own: boolean): boolean {
+    return !this.#unwinding || this.#overtime || !mayCleanUp(this.#source, own);
   }
 
   #limitCleanup(): void {
@@ -233,6 +290,8 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
       this.#loop!.removeTimeout(this.#cleanupTimer);
     }
     if (this.#open !== null) this._scope?._delete(this as Future<unknown>);
+    this.#runner?._closeContext();
+    if (state === 2) _tidyStack(value);
     this._settle(state, value);
   }
 
@@ -320,6 +379,27 @@ export function isGenerator(
   value: unknown,
 ): value is CoroutineGenerator<unknown> {
   return Object.prototype.toString.call(value) === "[object Generator]";
+}
+
+// Whether the generator in which `below` was called is resumed by #step itself, and not by
+// another generator that delegates to it: behind the generator's own frame and the
+// built-in `next` or `throw` stands a frame of this file.
+function calledFromStep(below: (...args: never[]) => unknown): boolean {
+  const holder: { stack?: unknown } = {};
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 3;
+  Error.captureStackTrace(holder, below);
+  Error.stackTraceLimit = limit;
+  return typeof holder.stack === "string" &&
+    holder.stack.split("\n").at(-1)!.includes(import.meta.url);
+}
+
+function anonymous(): void {}
+
+function afterMicrotask(): Future<undefined> {
+  const future = new Future<undefined>();
+  queueMicrotask(() => future._settle(1, undefined));
+  return future;
 }
 
 function nextTurn(): Future<undefined> {

@@ -60,7 +60,8 @@ export function coroutine(
 /**
  * Makes a function in callback style of a generator function: nobody gets its result, so a
  * result other than `undefined` is {@linkcode ReturnValueIgnoredError}. Errors before the
- * first pending yield go to the caller, later ones to the loop's `handleCallbackException`.
+ * first pending yield go to the caller, later ones to the stack contexts of the caller or, if
+ * none takes them, to the loop's `handleCallbackException`.
  */
 export function engine<This, A extends unknown[]>(
   fn: (this: This, ...args: A) => unknown,
@@ -70,14 +71,9 @@ export function engine<This, A extends unknown[]>(
     const future = inner.apply(this, args);
     if (future.done()) checkIgnored(future.result());
     else {
-      const loop = IOLoop.current();
-      loop.addFuture(future, () => {
-        try {
-          checkIgnored(future.result());
-        } catch (error) {
-          loop.handleCallbackException(fn, error);
-        }
-      });
+      const ended = () => checkIgnored(future.result());
+      Object.defineProperty(ended, "name", { value: fn.name }); // whose failure is logged
+      IOLoop.current().addFuture(future, ended);
     }
   };
   return mark(run, fn as (...args: unknown[]) => unknown) as (

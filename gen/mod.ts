@@ -28,10 +28,14 @@ export {
   isCoroutineFunction,
 } from "./coroutine_function.ts";
 export { YieldPoint, type YieldPointRunner } from "./yield_point.ts";
-export { Runner } from "./runner.ts";
+export { Runner, type RunnerCoroutine } from "./runner.ts";
 export { Callback, type ResultCallback, Wait, WaitAll } from "./callback.ts";
 export { Task, type TaskResult } from "./task.ts";
-export { Multi, multi, multiFuture, type MultiOptions } from "./multi.ts";
+export { Multi, multi, multiFuture, type MultiOptions, MultiYieldPoint } from "./multi.ts";
+export { race } from "./race.ts";
+export { abortable } from "./abortable.ts";
+export { withSignal } from "./with_signal.ts";
+export { forEach } from "./for_each.ts";
 export { sleep } from "./sleep.ts";
 export { shield } from "./shield.ts";
 export { withTimeout, type WithTimeoutOptions } from "./with_timeout.ts";

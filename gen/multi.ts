@@ -52,3 +52,6 @@ export const Multi: typeof multi = multi;
 
 /** Is the same as {@linkcode multi}. */
 export const multiFuture: typeof multi = multi;
+
+/** Is the same as {@linkcode multi}. */
+export const MultiYieldPoint: typeof multi = multi;

@@ -1,4 +1,4 @@
-import { Future, IOLoop } from "../ioloop/mod.ts";
+import { ExceptionStackContext, Future, IOLoop } from "../ioloop/mod.ts";
 import { ReturnValueIgnoredError } from "./errors.ts";
 
 /** Is the result of a function whose callback is called with `R`. */
@@ -16,11 +16,12 @@ export interface FutureFunction<This, A extends unknown[], R extends unknown[]> 
 /**
  * Makes a function that returns a Future of one in callback style. The last parameter that
  * `fn` declares is the callback: `fn` calls it once, with its result or nothing, and returns
- * nothing itself. What it throws goes to the caller.
+ * nothing itself. What it throws goes to the caller; what a callback that it started throws
+ * later fails the Future.
  *
  * A callback that is given all the same is called with the result in a later turn of the
- * loop. What it throws, and a failure of the Future, then go to the loop's
- * `handleCallbackException`.
+ * loop. What it throws, and a failure of the Future, then go to the stack contexts of the
+ * caller or, if none takes it, to the loop's `handleCallbackException`.
  *
  * @throws {TypeError} when `fn` declares no parameter.
  *
@@ -46,7 +47,11 @@ export function returnFuture<This, A extends unknown[], R extends unknown[]>(
     const callback = args[place] as ((...result: unknown[]) => unknown) | null | undefined;
     const future = new Future<unknown>();
     args[place] = (result: unknown) => void future._settle(1, result);
-    const returned: unknown = fn.apply(this, args as Parameters<typeof fn>);
+    let begun = false; // until then errors are the caller's
+    const returned: unknown = new ExceptionStackContext((error) =>
+      begun && future._settle(2, error)
+    ).run(() => fn.apply(this, args as Parameters<typeof fn>));
+    begun = true;
     if (returned !== undefined) throw new ReturnValueIgnoredError(returned);
     if (callback) IOLoop.current().addFuture(future, () => callback(future.result()));
     return future as Future<unknown> as Future<CallbackResult<R>>;

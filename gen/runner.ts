@@ -1,22 +1,62 @@
-import { Future } from "../ioloop/mod.ts";
+import { ExceptionStackContext, Future } from "../ioloop/mod.ts";
+import { _enterHere } from "../ioloop/stack_context.ts";
 import { _singleResult } from "./arguments.ts";
 import { KeyTable } from "./_key_table.ts";
 import { LeakedCallbackError } from "./errors.ts";
 import type { YieldPoint } from "./yield_point.ts";
 
+/** Is what a {@linkcode Runner} asks of its coroutine. */
+export interface RunnerCoroutine extends Future<unknown> {
+  /** Turns what was yielded into a Future. @ignore */
+  _convert(value: unknown): Future<unknown>;
+  /** Lets it wait for `future` in place of what it waits for; false if it does not wait. @ignore */
+  _waitInstead(future: Future<unknown>): boolean;
+}
+
 /**
  * Is what a `YieldPoint` sees of the coroutine that yielded it: a table of keys, each with
  * a result that comes later. Keys are any values; arrays are compared by content.
+ *
+ * From the first `YieldPoint` that it yields, a coroutine is also told of the errors that are
+ * thrown in callbacks which it started: they come out of its current yield.
  */
 export class Runner {
-  readonly #coroutine: Future<unknown>;
+  readonly #coroutine: RunnerCoroutine;
   readonly #keys = new KeyTable();
   #watches: Watch[] = []; // yield points that were not ready when last looked at
   #pollQueued = false;
+  readonly #context = new ExceptionStackContext((error) => this.handleException(error));
+  readonly #leave: () => void; // leaves the context, where it was entered
 
-  /** Makes the table of a coroutine. */
-  constructor(coroutine: Future<unknown>) {
+  /** Makes the table of a coroutine, whose code runs at the moment. */
+  constructor(coroutine: RunnerCoroutine) {
     this.#coroutine = coroutine;
+    this.#leave = _enterHere(this.#context);
+  }
+
+  /** Looks again at the yield points that were not ready; the coroutine goes on if one is. */
+  run(): void {
+    this.#watches = this.#watches.filter((watch) => !watch.look());
+  }
+
+  /**
+   * Lets the coroutine wait for `yieldable` in place of what it waits for, and tells whether
+   * the result is there already. Does nothing to a coroutine that does not wait.
+   */
+  handleYield(yieldable: unknown): boolean {
+    const future = this.#coroutine._convert(yieldable);
+    this.#coroutine._waitInstead(future);
+    return future.done();
+  }
+
+  /**
+   * Throws `error` at the yield at which the coroutine waits. Returns false if it does not
+   * wait: then the error is somebody else's.
+   */
+  handleException(error: unknown): boolean {
+    const failed = Future.failed(error);
+    failed._observe(); // who gets a false has the error still
+    return this.#coroutine._waitInstead(failed);
   }
 
   /**
@@ -45,7 +85,10 @@ export class Runner {
     if (this.#coroutine.done() || !this.#keys.set(key, result)) return;
     if (this.#watches.length === 0 || this.#pollQueued) return;
     this.#pollQueued = true; // callbacks of one stretch of work are looked at together
-    queueMicrotask(() => this.#poll());
+    queueMicrotask(() => {
+      this.#pollQueued = false;
+      this.run();
+    });
   }
 
   /**
@@ -79,9 +122,14 @@ export class Runner {
     return keys.length > 0 ? new LeakedCallbackError(keys) : null;
   }
 
-  #poll(): void {
-    this.#pollQueued = false;
-    this.#watches = this.#watches.filter((watch) => !watch.look());
+  /** Ends the stretch of work in which the coroutine was started: the rest is its caller's. @ignore */
+  _leaveContext(): void {
+    this.#leave();
+  }
+
+  /** The coroutine has ended: what it starts no more belongs to it. @ignore */
+  _closeContext(): void {
+    this.#context.deactivate();
   }
 }
 

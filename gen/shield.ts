@@ -1,10 +1,11 @@
-import { Future } from "../ioloop/mod.ts";
+import type { Future } from "../ioloop/mod.ts";
 import { convertYielded, Coroutine } from "./coroutine.ts";
+import { Follower } from "./_follower.ts";
 import type { Yielded } from "./types.ts";
 
-class Shield extends Future<unknown> {
-  override cancel(): boolean {
-    return false;
+class Shield extends Follower {
+  override cancel(reason?: unknown): boolean {
+    return this.done() && this._takeBack(reason); // what has ended needs no shield
   }
 }
 
@@ -17,12 +18,6 @@ export function shield<Y>(yieldable: Y): Future<Yielded<Y>> {
   const inner = convertYielded(yieldable) as Future<unknown>;
   if (inner instanceof Coroutine) inner._leaveScope();
   const outer = new Shield();
-  inner._listen({
-    _settled: () =>
-      outer._settle(
-        inner._fulfilled ? 1 : inner.cancelled() ? 3 : 2,
-        inner._value,
-      ),
-  });
+  inner._listen(outer);
   return outer as Future<unknown> as Future<Yielded<Y>>;
 }

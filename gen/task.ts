@@ -1,5 +1,5 @@
 import { isThenable } from "../ioloop/future.ts";
-import { Future } from "../ioloop/mod.ts";
+import { ExceptionStackContext, Future } from "../ioloop/mod.ts";
 import { _singleResult } from "./arguments.ts";
 import type { Arguments } from "./arguments.ts";
 
@@ -15,7 +15,7 @@ export type TaskResult<R extends readonly unknown[]> = R extends readonly [] ? u
  * Calls `fn(...args, callback)` and is done when the callback is called or, if `fn` returns a
  * Future or promise instead, when that one is. The result is `undefined`, the argument of
  * the call or, if there were several, {@linkcode Arguments}; later calls are ignored. What `fn`
- * throws fails the Future.
+ * throws, or a callback that it started throws later, fails the Future.
  *
  * @example A function in callback style
  * ```ts
@@ -59,16 +59,13 @@ export function Task<
 ): Task<TaskResult<R>>;
 export function Task(target: unknown, ...rest: unknown[]): Task<unknown> {
   const future = new Future<unknown>();
-  const callback = (...results: unknown[]) => future._settle(1, _singleResult(results));
-  try {
-    const result = typeof target === "function"
+  const callback = (...results: unknown[]) => void future._settle(1, _singleResult(results));
+  const result = new ExceptionStackContext((error) => future._settle(2, error)).run(() =>
+    typeof target === "function"
       ? target(...rest, callback)
       : (target as Record<PropertyKey, (...args: unknown[]) => unknown>)[
         rest[0] as PropertyKey
-      ]!(...rest.slice(1), callback);
-    if (isThenable(result)) return Future.from(result);
-  } catch (error) {
-    future._settle(2, error);
-  }
-  return future;
+      ]!(...rest.slice(1), callback)
+  );
+  return isThenable(result) ? Future.from(result) : future;
 }

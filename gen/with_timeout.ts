@@ -1,7 +1,8 @@
 import { describeError } from "../ioloop/errors.ts";
-import { appLog, CancelledError, Future, IOLoop, TimeoutError } from "../ioloop/mod.ts";
-import type { FutureListener, Timeout } from "../ioloop/mod.ts";
+import { appLog, CancelledError, IOLoop, TimeoutError } from "../ioloop/mod.ts";
+import type { Future, Timeout } from "../ioloop/mod.ts";
 import { convertYielded } from "./coroutine.ts";
+import { Follower } from "./_follower.ts";
 import type { ErrorClass } from "./_gather.ts";
 import type { Yielded } from "./types.ts";
 
@@ -44,7 +45,7 @@ export function withTimeout<Y>(
   >;
 }
 
-class Timed extends Future<unknown> implements FutureListener {
+class Timed extends Follower {
   readonly #inner: Future<unknown>;
   readonly #quiet: readonly ErrorClass[];
   readonly #loop = IOLoop.current();
@@ -69,7 +70,7 @@ class Timed extends Future<unknown> implements FutureListener {
   }
 
   override cancel(reason?: unknown): boolean {
-    if (this.done()) return false;
+    if (this.done()) return this.#expired === null && this._takeBack(reason);
     const error = reason instanceof CancelledError ? reason : new CancelledError(reason);
     if (this.#inner._owner === this._owner) this.#inner.cancel(error);
     else {
@@ -79,15 +80,12 @@ class Timed extends Future<unknown> implements FutureListener {
     return true;
   }
 
-  _settled(inner: Future<unknown>): void {
+  override _settled(inner: Future<unknown>): void {
     this.#loop.removeTimeout(this.#timeout);
     if (this.#expired !== null) {
       this.#logLate(inner);
       this._settle(2, this.#expired);
-    } else {this._settle(
-        inner._fulfilled ? 1 : inner.cancelled() ? 3 : 2,
-        inner._value,
-      );}
+    } else super._settled(inner);
   }
 
   #logLate(inner: Future<unknown>): void {

@@ -1,3 +1,5 @@
+import { _throwAtYield } from "../ioloop/future.ts";
+
 /**
  * Is what a {@linkcode YieldPoint} needs of the coroutine that yielded it; `Runner` is it.
  */
@@ -48,7 +50,31 @@ export abstract class YieldPoint<T> {
   abstract getResult(): T;
 
   /** Makes `yield* point` the typed form of `yield point`. */
-  *[Symbol.iterator](): Generator<YieldPoint<T>, T, unknown> {
-    return (yield this) as T;
+  [Symbol.iterator](): Iterator<YieldPoint<T>, T, unknown> {
+    return new YieldPointIterator<T>(this);
+  }
+}
+
+// Not a generator: so a `yield*` is one place on the stack, as with a Future.
+class YieldPointIterator<T> implements Iterator<YieldPoint<T>, T, unknown> {
+  readonly #point: YieldPoint<T>;
+  #offered = false;
+
+  constructor(point: YieldPoint<T>) {
+    this.#point = point;
+  }
+
+  next(sent?: unknown): IteratorResult<YieldPoint<T>, T> {
+    if (this.#offered) return { done: true, value: sent as T };
+    this.#offered = true;
+    return { done: false, value: this.#point };
+  }
+
+  throw(error: unknown): IteratorResult<YieldPoint<T>, T> {
+    _throwAtYield(error, this.throw);
+  }
+
+  return(value: T): IteratorResult<YieldPoint<T>, T> {
+    return { done: true, value };
   }
 }

@@ -102,22 +102,23 @@ export abstract class Configurable {
     options: ConfigurableOptions<C> = {},
   ): C {
     const base = this.configurableBase();
-    if (this !== base) return construct(this, options) as C;
+    if (this !== base) return this._construct(options) as C;
     const implementation = base.configuredClass();
     const merged = { ...configurations.get(base)?.options, ...options };
     return (implementation.configurableBase() === base
-      ? construct(implementation, merged)
+      ? implementation._construct(merged)
       : implementation.create(merged)) as C;
+  }
+
+  /** Makes an instance of this very class, with all its options. @ignore */
+  static _construct(options: Record<string, unknown>): Configurable {
+    const instance = new (this as unknown as new () => Configurable)();
+    instance.initialize(options);
+    return instance;
   }
 
   /** Takes the options of a new instance; the base class ignores them. */
   initialize(_options: Record<string, unknown>): void {}
-}
-
-function construct(type: ConfigurableClass, options: Record<string, unknown>): Configurable {
-  const instance = new (type as unknown as new () => Configurable)();
-  instance.initialize(options);
-  return instance;
 }
 
 function extendsClass(type: unknown, base: ConfigurableClass): boolean {

@@ -8,6 +8,7 @@
 //
 // A coroutine is its own Future: gen/coroutine.ts has the subclass.
 import { CancelledError, describeError } from "./errors.ts";
+import { _addCallSite } from "./error_stack.ts";
 import { appLog } from "./log.ts";
 
 const State = { PENDING: 0, FULFILLED: 1, FAILED: 2, CANCELLED: 3 } as const;
@@ -29,6 +30,13 @@ export interface FutureListener {
 export interface FutureOwner {
   /** Where coroutines that are started meanwhile belong; null: nowhere. */
   readonly _scope: FutureScope | null;
+  /** Whether it was cancelled; then `_checkpoint` is asked. */
+  readonly _cancelled?: boolean;
+  /**
+   * Is called in a `yield*` that is about to wait for `future`, and throws if that must not
+   * be. `below` is the function that the generator called.
+   */
+  _checkpoint?(future: Future<unknown>, below: (...args: never[]) => unknown): void;
 }
 
 /** Holds the coroutines that end with it, such as those of one request. */
@@ -209,7 +217,7 @@ export class Future<T> implements PromiseLike<T> {
    * `setResult` nor inside this call. An error that `fn` throws is logged.
    */
   addDoneCallback(fn: (future: Future<T>) => void): void {
-    this._listen(new DoneCallback(fn));
+    this._listen(new DoneCallback(fn, this));
   }
 
   /**
@@ -272,11 +280,8 @@ export class Future<T> implements PromiseLike<T> {
     this.#onCancel = null;
     const listeners = this.#listeners;
     this.#listeners = null;
-    if (listeners === null) {
-      if (state === State.FAILED && !this.#observed) watchFailure(this);
-    } else if (Array.isArray(listeners)) {
-      for (const listener of listeners) listener._settled(this);
-    } else listeners._settled(this);
+    if (listeners !== null) tell(this, listeners);
+    else if (state === State.FAILED && !this.#observed) watchFailure(this);
     return true;
   }
 
@@ -406,27 +411,61 @@ export function futureAddDoneCallback<T>(
   else future.addDoneCallback(fn);
 }
 
+// Futures that follow each other settle inside each other. From MAX_SETTLING on the next one
+// is told when these are done, so that a long chain does not need a deep stack.
+const MAX_SETTLING = 200;
+let settling = 0;
+let postponed: [Future<unknown>, FutureListener | FutureListener[]][] = [];
+
+function tell(future: Future<unknown>, listeners: FutureListener | FutureListener[]): void {
+  if (settling === MAX_SETTLING) {
+    postponed.push([future, listeners]);
+    return;
+  }
+  settling++;
+  try {
+    if (Array.isArray(listeners)) {
+      for (const listener of listeners) listener._settled(future);
+    } else listeners._settled(future);
+  } finally {
+    settling--;
+    if (settling === 0 && postponed.length > 0) tellPostponed();
+  }
+}
+
+function tellPostponed(): void {
+  while (postponed.length > 0) {
+    const batch = postponed;
+    postponed = [];
+    for (const [future, listeners] of batch) tell(future, listeners);
+  }
+}
+
 function alreadyDone(): Error {
   return new Error("Cannot settle a Future that is done");
 }
 
+// A promise brings `fn` its own turn among the microtasks, and the async context in which it
+// was added.
 class DoneCallback<T> implements FutureListener {
-  readonly #fn: (future: Future<T>) => void;
+  readonly #call: () => void;
 
-  constructor(fn: (future: Future<T>) => void) {
-    this.#fn = fn;
-  }
-
-  _settled(future: Future<unknown>): void {
-    queueMicrotask(() => {
+  constructor(fn: (future: Future<T>) => void, future: Future<T>) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#call = resolve;
+    promise.then(() => {
       try {
-        this.#fn(future as Future<T>);
+        fn(future);
       } catch (error) {
         appLog.error("Exception in callback of a Future: {error}", {
           error: describeError(error),
         });
       }
     });
+  }
+
+  _settled(): void {
+    this.#call();
   }
 }
 
@@ -445,6 +484,17 @@ class PromiseSettler<T> implements FutureListener {
   }
 }
 
+/**
+ * Throws `error` out of the `yield*` that called `below`, whose place then belongs to the
+ * error's stack.
+ *
+ * @ignore
+ */
+export function _throwAtYield(error: unknown, below: (...args: never[]) => unknown): never {
+  if (!(error instanceof CancelledError)) _addCallSite(error, below);
+  throw error;
+}
+
 // What `yield*` drives: it offers the pending Future once, and ends with what the
 // runner sends back. A done Future ends at once, without a step of the runner, but after
 // many of these in a row it is offered too, so that the runner gives way.
@@ -458,15 +508,19 @@ class FutureIterator<T> implements Iterator<Future<T>, T, unknown> {
 
   next(sent?: unknown): IteratorResult<Future<T>, T> {
     if (this.#offered) return { done: true, value: sent as T };
-    if (this.#future.done() && _mayGoOn()) {
-      return { done: true, value: this.#future.result() };
-    }
     this.#offered = true;
-    return { done: false, value: this.#future };
+    const future = this.#future;
+    if (owner !== null && owner._cancelled) owner._checkpoint!(future, this.next);
+    if (!future.done() || !_mayGoOn()) return { done: false, value: future };
+    if (!future._fulfilled) {
+      future._observe();
+      _throwAtYield(future._value, this.next);
+    }
+    return { done: true, value: future.result() };
   }
 
   throw(error: unknown): IteratorResult<Future<T>, T> {
-    throw error;
+    _throwAtYield(error, this.throw);
   }
 
   return(value: T): IteratorResult<Future<T>, T> {

@@ -18,15 +18,20 @@
 // some 2 ms). An endless chain of callbacks starves neither sockets nor timers.
 import { ERROR, NONE, READ, WRITE } from "./channel.ts";
 import type { Channel, ChannelLoop } from "./channel.ts";
+import { Configurable } from "./configurable.ts";
+import type { ConfigurableClass } from "./configurable.ts";
 import { _isWork, _toFuture } from "./converter.ts";
 import { CancelledError, describeError, TimeoutError } from "./errors.ts";
 import type { Executor, JobFunction, JobResult, WorkerJob } from "./executor.ts";
 import { WorkerExecutor } from "./executor_workers.ts";
 import { Future } from "./future.ts";
 import type { FutureListener } from "./future.ts";
-import { appLog } from "./log.ts";
+import { appLog, genLog } from "./log.ts";
+import { SlowCallbackWatch } from "./slow_callback.ts";
+import type { SlowCallback } from "./slow_callback.ts";
 import { SourceChannel } from "./source_channel.ts";
 import type { Source } from "./source_channel.ts";
+import { _carry, _raiseIn, _unwrapped, NullContext } from "./stack_context.ts";
 import { Timeout, TimeoutHeap } from "./timeout_heap.ts";
 
 const MAX_STREAK = 64; // some 25 us of empty turns
@@ -80,7 +85,7 @@ type State = typeof State[keyof typeof State];
  * assertEquals(seen, ["callback", "timeout"]);
  * ```
  */
-export class IOLoop implements ChannelLoop {
+export class IOLoop extends Configurable implements ChannelLoop {
   /** No event. */
   static readonly NONE: number = NONE;
   /** Something can be taken from the source. */
@@ -89,6 +94,15 @@ export class IOLoop implements ChannelLoop {
   static readonly WRITE: number = WRITE;
   /** The source failed. */
   static readonly ERROR: number = ERROR;
+
+  /** The same as {@linkcode IOLoop.NONE}. */
+  readonly NONE: number = NONE;
+  /** The same as {@linkcode IOLoop.READ}. */
+  readonly READ: number = READ;
+  /** The same as {@linkcode IOLoop.WRITE}. */
+  readonly WRITE: number = WRITE;
+  /** The same as {@linkcode IOLoop.ERROR}. */
+  readonly ERROR: number = ERROR;
 
   static #current: IOLoop | null = null;
 
@@ -108,6 +122,7 @@ export class IOLoop implements ChannelLoop {
   readonly #sources = new Map<Source, SourceChannel>();
   readonly #signals = new Map<Deno.Signal, () => void>();
   #executor: Executor | null = null; // the default one, once it was used or set
+  #slow: SlowCallbackWatch | null = null; // there while somebody asks for slow callbacks
 
   #open: () => void = () => {}; // opens the gate
   #woken = false; // a turn is due or in progress
@@ -123,16 +138,35 @@ export class IOLoop implements ChannelLoop {
   constructor(
     { makeCurrent = true, timeFunc = defaultTime }: IOLoopOptions = {},
   ) {
+    super();
     this.#timeFunc = timeFunc;
     if (makeCurrent) this.makeCurrent();
   }
+
+  /** Returns `IOLoop`: subclasses of it are its implementations. */
+  static override configurableBase(): ConfigurableClass {
+    return IOLoop;
+  }
+
+  /** Returns `IOLoop` itself. */
+  static override configurableDefault(): ConfigurableClass {
+    return IOLoop;
+  }
+
+  /** @ignore */
+  static override _construct(options: IOLoopOptions): IOLoop {
+    return new this(options);
+  }
+
+  /** Takes nothing more: the constructor took the options. */
+  override initialize(_options: IOLoopOptions): void {}
 
   /** Returns the current loop and makes one if there is none; with `false` null instead. */
   static current(create?: true): IOLoop;
   /** Returns the current loop or null. */
   static current(create: boolean): IOLoop | null;
   static current(create = true): IOLoop | null {
-    return IOLoop.#current ?? (create ? new IOLoop() : null);
+    return IOLoop.#current ?? (create ? IOLoop.create() as IOLoop : null);
   }
 
   /** Is the same as {@linkcode IOLoop.current}. */
@@ -196,7 +230,7 @@ export class IOLoop implements ChannelLoop {
     IOLoop.#current = this;
     this.#started = Promise.withResolvers();
     this.#woken = false;
-    this.#arm();
+    NullContext.run(() => this.#arm());
     if (this.#timeouts.size > 0) this.#armTimer(this.time());
     this.#wake();
     return this.#started.promise;
@@ -292,32 +326,36 @@ export class IOLoop implements ChannelLoop {
   }
 
   /**
-   * Calls `callback(...args)` in the next turn. Callbacks run in order of adding. Safe from
-   * any async context; ignored once the loop is closed.
+   * Calls `callback(...args)` in the next turn, in the stack contexts of the caller. Callbacks
+   * run in order of adding. Safe from any async context; ignored once the loop is closed.
    */
   addCallback<A extends unknown[]>(
     callback: (...args: A) => unknown,
     ...args: A
   ): void {
     if (this.#state === State.CLOSED) return;
-    this.#callbacks.push(callback, args);
+    this.#slow?.noteAdded(callback);
+    this.#callbacks.push(_carry(callback), args);
     this.#wake();
   }
 
-  /** Calls `callback(...args)` in the next turn; for signal handlers. */
+  /** Calls `callback(...args)` in the next turn, outside of all stack contexts. */
   addCallbackFromSignal<A extends unknown[]>(
     callback: (...args: A) => unknown,
     ...args: A
   ): void {
-    this.addCallback(callback, ...args);
+    NullContext.run(() => this.addCallback(callback, ...args));
   }
 
-  /** Calls `callback(...args)` in the next turn; its failure is logged, nobody waits for it. */
+  /**
+   * Calls `callback(...args)` in the next turn, outside of all stack contexts; its failure is
+   * logged, nobody waits for it.
+   */
   spawnCallback<A extends unknown[]>(
     callback: (...args: A) => unknown,
     ...args: A
   ): void {
-    this.addCallback(callback, ...args);
+    NullContext.run(() => this.addCallback(callback, ...args));
   }
 
   /**
@@ -351,7 +389,9 @@ export class IOLoop implements ChannelLoop {
     callback: (future: Future<T>) => unknown,
   ): void {
     const followed = Future.from(future) as Future<T>;
-    followed._listen({ _settled: () => this.addCallback(callback, followed) });
+    this.#slow?.noteAdded(callback);
+    const carried = _carry(callback);
+    followed._listen({ _settled: () => this.addCallback(carried, followed) });
   }
 
   /**
@@ -371,7 +411,8 @@ export class IOLoop implements ChannelLoop {
         `Cannot add a timeout: expected a number or Date, got ${Deno.inspect(deadline)}`,
       );
     }
-    const timeout = new Timeout(when, callback as LoopCallback, args);
+    this.#slow?.noteAdded(callback);
+    const timeout = new Timeout(when, _carry(callback as LoopCallback), args);
     if (this.#state === State.CLOSED) return timeout;
     this.#timeouts.push(timeout);
     if (when < this.#timerDeadline && this.running) this.#armTimer(this.time());
@@ -416,10 +457,12 @@ export class IOLoop implements ChannelLoop {
     if (this.#sources.has(source)) {
       throw new Error("Cannot add a handler: the source is registered already");
     }
+    this.#slow?.noteAdded(handler);
+    const carried = _carry(handler as LoopCallback);
     const channel = new SourceChannel<S>(
       this,
       source,
-      (ready) => this.#call(handler as LoopCallback, [source, ready]),
+      (ready) => this.#call(carried, [source, ready]),
     );
     this.#sources.set(source, channel as unknown as SourceChannel);
     channel.want(events);
@@ -476,6 +519,39 @@ export class IOLoop implements ChannelLoop {
       name,
       error: describeError(error),
     });
+  }
+
+  /**
+   * Calls `action` when a callback or a step of a coroutine held the loop for `ms` or longer;
+   * null turns it off, as it is at first. Nothing can interrupt JavaScript: `action` is called
+   * when the callback has returned.
+   *
+   * @throws {RangeError} when `ms` is not a number from 0.
+   */
+  setBlockingSignalThreshold(
+    ms: number | null,
+    action: (slow: SlowCallback) => unknown = this.logStack,
+  ): void {
+    this.#slow = ms === null ? null : new SlowCallbackWatch(ms, action);
+  }
+
+  /** Logs each callback that held the loop for `ms` or longer; null turns it off. */
+  setBlockingLogThreshold(ms: number | null): void {
+    this.setBlockingSignalThreshold(ms, this.logStack);
+  }
+
+  /** Logs a slow callback as a warning: for how long it held the loop, its name, its place. */
+  logStack({ ms, callback, source }: SlowCallback): void {
+    genLog.warn("Loop was blocked for {ms} ms by {name}, added {source}", {
+      ms: Math.round(ms),
+      name: callback.name || "(anonymous)",
+      source: source ?? "before the threshold was set",
+    });
+  }
+
+  /** Who looks at slow callbacks, if somebody does. @ignore */
+  get _slow(): SlowCallbackWatch | null {
+    return this.#slow;
   }
 
   /** The time at which this turn began; only to be used inside of it. @ignore */
@@ -593,13 +669,24 @@ export class IOLoop implements ChannelLoop {
   };
 
   #call(callback: LoopCallback, args: readonly unknown[]): void {
+    const slow = this.#slow;
+    const began = slow === null ? 0 : performance.now();
     try {
       const result = callback(...args);
       if (result !== undefined && _isWork(result)) {
         this.#follow(callback, result);
       }
     } catch (error) {
-      this.handleCallbackException(callback, error);
+      this.handleCallbackException(_unwrapped(callback), error);
+    }
+    if (slow !== null) this.#look(slow, _unwrapped(callback), began);
+  }
+
+  #look(slow: SlowCallbackWatch, callback: LoopCallback, began: number): void {
+    try {
+      slow.look(callback, began);
+    } catch (error) {
+      this.handleCallbackException(slow.action, error);
     }
   }
 
@@ -607,12 +694,18 @@ export class IOLoop implements ChannelLoop {
     const future = _toFuture(result);
     const listener: FutureListener = {
       _settled: () => {
-        if (!future._fulfilled) {
-          this.handleCallbackException(callback, future._value);
-        }
+        if (!future._fulfilled) this.#failedLater(callback, future._value);
       },
     };
     future._listen(listener);
+  }
+
+  #failedLater(callback: LoopCallback, error: unknown): void {
+    try {
+      _raiseIn(callback, error);
+    } catch (left) {
+      this.handleCallbackException(_unwrapped(callback), left);
+    }
   }
 
   // The timer stays set when its timeout is removed: waking for nothing once is cheaper

@@ -19,6 +19,17 @@ export {
   type LoopCallback,
   type RunOptions,
 } from "./ioloop.ts";
+export type { SlowCallback } from "./slow_callback.ts";
+export {
+  type AnyFunction,
+  type ContextGuard,
+  ExceptionStackContext,
+  NullContext,
+  runWithStackContext,
+  StackContext,
+  StackContextInconsistentError,
+  wrap,
+} from "./stack_context.ts";
 export { PeriodicCallback, type PeriodicCallbackOptions } from "./periodic_callback.ts";
 export {
   chainFuture,

@@ -471,7 +471,50 @@ Deno.test("code that swallows the error and returns is cancelled all the same", 
   assertCancelled(future);
 });
 
-Deno.test("code with a finally that swallows the error gets it again when the limit is over", async () => {
+Deno.test("code that swallows the error at a yield* gets it again at its next yield*, at once", async () => {
+  await withFakeLoop(async (_tick, loop) => {
+    for (const next of [() => sleep(1000), () => Future.resolved(1)]) {
+      const seen: [string, number][] = [];
+      const future = coroutine(function* () {
+        try {
+          try {
+            yield* sleep(1000);
+          } catch {
+            seen.push(["swallowed", loop.time()]);
+          }
+          yield* next();
+          seen.push(["not reached", loop.time()]);
+        } finally {
+          seen.push(["finally", loop.time()]);
+        }
+      })();
+      future.cancel();
+      await future.catch(() => {});
+      assertEquals(seen, [["swallowed", 0], ["finally", 0]]);
+      assertCancelled(future);
+    }
+  });
+});
+
+Deno.test("code that swallows the error at a yield* takes the timer of the next one back", async () => {
+  await withFakeLoop(async (tick) => {
+    let next: Future<void> | undefined;
+    const future = coroutine(function* () {
+      try {
+        yield* sleep(1000);
+      } catch {
+        next = sleep(1000);
+      }
+      yield* next!;
+    })();
+    future.cancel();
+    await tick(0);
+    assertCancelled(future);
+    assertCancelled(next!);
+  });
+});
+
+Deno.test("code with a finally that yields may swallow the error until the limit is over", async () => {
   await withFakeLoop(async (tick, loop) => {
     const seen: [string, number][] = [];
     const future = coroutine(function* (): CoroutineGenerator {
@@ -485,6 +528,7 @@ Deno.test("code with a finally that swallows the error gets it again when the li
         seen.push(["not reached", loop.time()]);
       } finally {
         seen.push(["finally", loop.time()]);
+        yield null;
       }
     })();
     future.cancel();
@@ -494,6 +538,47 @@ Deno.test("code with a finally that swallows the error gets it again when the li
     assertEquals(seen, [["swallowed", 0], ["finally", CLEANUP_MS]]);
     assertCancelled(future);
   });
+});
+
+Deno.test("a delegated generator that yields* in its finally is not taken for one that swallowed", async () => {
+  await withFakeLoop(async (tick) => {
+    const seen: string[] = [];
+    function* inner(): CoroutineGenerator {
+      try {
+        yield* sleep(1000);
+      } finally {
+        yield* sleep(10);
+        seen.push("inner 1");
+        yield* sleep(10);
+        seen.push("inner 2");
+      }
+    }
+    const future = coroutine(function* () {
+      yield* inner();
+      seen.push("not reached");
+    })();
+    future.cancel();
+    await tick(10);
+    await tick(10);
+    assertEquals(seen, ["inner 1", "inner 2"]);
+    assertCancelled(future);
+  });
+});
+
+Deno.test("a coroutine that cancels itself gets the error at its next yield*, ready or not", () => {
+  for (const next of [() => Future.resolved(1), () => new Future<number>()]) {
+    const seen: string[] = [];
+    let self: Future<void> | undefined;
+    const start = coroutine(function* () {
+      yield moment;
+      self!.cancel();
+      yield* next();
+      seen.push("not reached");
+    });
+    self = start();
+    self.catch(() => {});
+    assertEquals(seen, []);
+  }
 });
 
 Deno.test("code that swallows the error for ever is given up, and that is logged", async () => {

@@ -14,7 +14,7 @@ import {
   UnknownKeyError,
   Wait,
 } from "../../gen/mod.ts";
-import { Future, IOLoop } from "../../ioloop/mod.ts";
+import { ExceptionStackContext, Future, IOLoop } from "../../ioloop/mod.ts";
 
 /** Runs an engine function and returns what reached the loop, once it came to rest. */
 async function runEngine(fn: () => unknown): Promise<unknown[]> {
@@ -198,6 +198,34 @@ Deno.test("engine() throws errors before the first pending yield at the caller, 
     throw new RangeError("late");
   });
   assertEquals(failures.map((error) => (error as Error).message), ["late"]);
+});
+
+Deno.test("engine() throws later errors into the contexts of its caller", async () => {
+  const caught: string[] = [];
+  const failures = await runEngine(() => {
+    new ExceptionStackContext((error) => {
+      caught.push((error as Error).message);
+      return true;
+    }).run(
+      engine(function* () {
+        yield moment;
+        throw new RangeError("late");
+      }),
+    );
+  });
+  assertEquals(caught, ["late"]);
+  assertEquals(failures, []);
+});
+
+Deno.test("engine() lets an error behind stop() reach the caller of run()", async () => {
+  const loop = new IOLoop();
+  const failing = engine(function* (): CoroutineGenerator {
+    yield Future.resolved(1);
+    loop.stop();
+    throw new RangeError("behind stop()");
+  });
+  await assertRejects(() => loop.run(failing), RangeError, "behind stop()");
+  loop.close();
 });
 
 Deno.test("a coroutine that fails when nobody waits for it yet can be waited for later", async () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import { returnFuture, ReturnValueIgnoredError } from "../../gen/mod.ts";
-import type { Future } from "../../ioloop/mod.ts";
+import { ExceptionStackContext, type Future, IOLoop } from "../../ioloop/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 import { withFakeLoop } from "./_with_fake_loop.ts";
 
@@ -88,6 +88,40 @@ Deno.test("returnFuture() sends an error of the user's callback to handleCallbac
     assertEquals(errors, ["mine"]);
     assertEquals(future.result(), 3);
   });
+});
+
+Deno.test("returnFuture() sends an error of the user's callback to the contexts of the caller", async () => {
+  await withFakeLoop(async (tick) => {
+    const errors: string[] = [];
+    new ExceptionStackContext((error) => {
+      errors.push((error as Error).message);
+      return true;
+    }).run(() =>
+      later(1, 2, () => {
+        throw new RangeError("mine");
+      })
+    );
+    await tick(0);
+    assertEquals(errors, ["mine"]);
+  });
+});
+
+Deno.test("returnFuture() fails with what a callback throws later that the function started", async () => {
+  await withFakeLoop(async (tick) => {
+    const failing = returnFuture((_callback: () => void): void => {
+      IOLoop.current().callLater(1, () => {
+        throw new RangeError("later");
+      });
+    });
+    const future = failing();
+    await tick(1);
+    assertThrows(() => future.result(), RangeError, "later");
+  });
+});
+
+Deno.test("returnFuture() takes null for no callback", async () => {
+  assertEquals(await atOnce(1, 2, null), 3);
+  assertEquals(await later(1, 2, null), 3);
 });
 
 Deno.test("returnFuture() does not call the callback of a Future that was cancelled", async () => {

@@ -1,7 +1,7 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import { Arguments, coroutine, Task, type TaskResult } from "../../gen/mod.ts";
-import { Future } from "../../ioloop/mod.ts";
+import { Future, IOLoop, StackContext } from "../../ioloop/mod.ts";
 
 function add(a: number, b: number, callback: (sum: number) => void): void {
   queueMicrotask(() => callback(a + b));
@@ -65,9 +65,60 @@ Deno.test("Task() ignores all calls of the callback but the first", async () => 
   const result = await Task((callback: (n: number) => void) => {
     callback(1);
     callback(2);
-    throw new RangeError("too late");
   });
   assertEquals(result, 1);
+});
+
+Deno.test("Task() leaves an error that comes behind its result to the caller", () => {
+  assertThrows(
+    () =>
+      Task((callback: (n: number) => void) => {
+        callback(1);
+        throw new RangeError("too late");
+      }),
+    RangeError,
+    "too late",
+  );
+});
+
+Deno.test("Task() fails with what a callback throws later that the function started", async () => {
+  const loop = new IOLoop();
+  const failing = (_callback: () => void) => {
+    loop.addCallback(() => {
+      loop.addCallback(() => {
+        throw new RangeError("later");
+      });
+    });
+  };
+  const main = coroutine(function* () {
+    try {
+      yield* Task(failing);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "not reached";
+  });
+  assertEquals(await loop.run(() => main()), "later");
+  loop.close();
+});
+
+Deno.test("Task() keeps contexts that the function enters out of the caller", async () => {
+  let entered = 0;
+  const context = new StackContext(() => ({
+    enter: () => void entered++,
+    exit: () => void entered--,
+  }));
+  const loop = new IOLoop();
+  await loop.run(function* () {
+    for (let i = 0; i < 1000; i++) {
+      const inside = yield* Task((callback: (n: number) => void) => {
+        context.run(() => loop.addCallback(() => callback(entered)));
+      });
+      assertEquals(inside, 1);
+      assertEquals(entered, 0);
+    }
+  });
+  loop.close();
 });
 
 Deno.test("Task() in a loop does not grow a stack", async () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   CancelledError,
   coroutine,
+  queues,
   shield,
   sleep,
   TimeoutError,
@@ -156,4 +157,27 @@ Deno.test("withTimeout() of shielded work fails in time and lets the work go on"
     work.setResult("done");
     assertEquals(work.result(), "done");
   });
+});
+
+// The item was copied when the wait ended, and lost with the coroutine that never read it.
+Deno.test("withTimeout() and shield() give an item back when their coroutine is cancelled in that moment", async () => {
+  for (
+    const wrapped of [
+      (queue: queues.Queue<string>) => withTimeout(1000, queue.get()),
+      (queue: queues.Queue<string>) => shield(queue.get()),
+      (queue: queues.Queue<string>) => withTimeout(1000, shield(queue.get())),
+    ]
+  ) {
+    await withFakeLoop(async (tick) => {
+      const queue = new queues.Queue<string>();
+      const taker = coroutine(function* () {
+        yield* wrapped(queue);
+      })();
+      queue.putNowait("item");
+      taker.cancel();
+      await tick(0);
+      assert(taker.cancelled());
+      assertEquals(queue.getNowait(), "item");
+    });
+  }
 });
