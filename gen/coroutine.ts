@@ -63,7 +63,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   #overtime = false; // CLEANUP_MS are over
   #rethrows = 0;
   #cleanupTimer: Timeout | null = null;
-  #loop: IOLoop | null = null; // whose timer that is
+  #loop: IOLoop | null = IOLoop.current(false); // its steps find it current, beside other loops
   #runner: Runner | null = null; // there once a YieldPoint was yielded
 
   /** Where it belongs; coroutines that it starts belong there too. @ignore */
@@ -217,11 +217,14 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   }
 
   #resume(): void {
-    const slow = IOLoop.current(false)?._slow ?? null;
+    const loop = this.#loop;
+    const former = loop === null ? null : IOLoop._enter(loop);
+    const slow = loop === null ? null : loop._slow;
     const began = slow === null ? 0 : performance.now();
     if (_inUse) _resume(() => this.#goOn());
     else this.#goOn();
     slow?.look(this.#source ?? anonymous, began);
+    if (loop !== null) IOLoop._enter(former);
   }
 
   #goOn(): void {
@@ -252,7 +255,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   }
 
   #limitCleanup(): void {
-    this.#loop = IOLoop.current();
+    this.#loop ??= IOLoop.current();
     this.#cleanupTimer = this.#loop.callLater(CLEANUP_MS, () => {
       this.#overtime = true;
       const waiting = this.#waiting;

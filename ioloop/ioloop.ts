@@ -179,6 +179,13 @@ export class IOLoop extends Configurable implements ChannelLoop {
     return IOLoop.#current !== null;
   }
 
+  /** Makes another loop the current one, or none, and returns the former one. @ignore */
+  static _enter(loop: IOLoop | null): IOLoop | null {
+    const former = IOLoop.#current;
+    IOLoop.#current = loop;
+    return former;
+  }
+
   /** Forgets the current loop; harmless when there is none. */
   static clearCurrent(): void {
     IOLoop.#current = null;

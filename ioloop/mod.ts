@@ -19,9 +19,10 @@ export {
   type LoopCallback,
   type RunOptions,
 } from "./ioloop.ts";
-export type { SlowCallback } from "./slow_callback.ts";
+export type { SlowCallback, SlowCallbackWatch } from "./slow_callback.ts";
 export {
   type AnyFunction,
+  type BaseStackContext,
   type ContextGuard,
   ExceptionStackContext,
   NullContext,

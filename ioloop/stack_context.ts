@@ -15,7 +15,7 @@ import { _isWork, _toFuture } from "./converter.ts";
 import type { Future } from "./future.ts";
 
 interface Frame {
-  readonly context: Context;
+  readonly context: BaseStackContext;
   readonly parent: Frame | null;
   readonly watched: boolean; // somewhere in the chain is a StackContext, which sees each step
 }
@@ -46,7 +46,8 @@ export class StackContextInconsistentError extends Error {
   }
 }
 
-abstract class Context {
+/** Is what {@linkcode StackContext} and {@linkcode ExceptionStackContext} have in common. */
+export abstract class BaseStackContext {
   #active = true;
 
   /** Whether callbacks that are added from now on still get it. @ignore */
@@ -67,17 +68,11 @@ abstract class Context {
    * @throws {StackContextInconsistentError} when `body` returns a generator.
    */
   run<T>(body: () => T): T | undefined {
-    const result = this._enter(frameOf(this, current()), body);
+    const result = enter(frameOf(this, current()), body);
     if (Object.prototype.toString.call(result) === "[object Generator]") {
       throw new StackContextInconsistentError();
     }
     return result;
-  }
-
-  /** Calls `body` with `frame`, which is this context's, as the innermost one. @ignore */
-  _enter<T>(frame: Frame, body: () => T): T | undefined {
-    _inUse = true;
-    return this._around(() => storage.run(frame, body));
   }
 
   /** Calls `body`, with whatever the context does before and behind it. @ignore */
@@ -123,7 +118,7 @@ export interface ContextGuard {
  * await loop.start();
  * ```
  */
-export class StackContext extends Context {
+export class StackContext extends BaseStackContext {
   readonly #factory: () => ContextGuard;
 
   /** Takes what makes a guard for each entry. */
@@ -173,7 +168,7 @@ export class StackContext extends Context {
  * assertEquals(caught, ["late"]);
  * ```
  */
-export class ExceptionStackContext extends Context {
+export class ExceptionStackContext extends BaseStackContext {
   readonly #handler: (error: unknown) => boolean | void;
 
   /** Takes what is called with each error. */
@@ -315,7 +310,7 @@ export function _enterHere(context: ExceptionStackContext): () => void {
   return () => storage.enterWith(former);
 }
 
-function frameOf(context: Context, parent: Frame | null): Frame {
+function frameOf(context: BaseStackContext, parent: Frame | null): Frame {
   const watched = context instanceof StackContext || parent !== null && parent.watched;
   return { context, parent, watched };
 }
@@ -332,7 +327,13 @@ function activePart(frame: Frame | null): Frame | null {
   return parent === frame.parent ? frame : frameOf(frame.context, parent);
 }
 
+// With `frame` as the innermost one.
+function enter<T>(frame: Frame, body: () => T): T | undefined {
+  _inUse = true;
+  return frame.context._around(() => storage.run(frame, body));
+}
+
 function enterAll<T>(frame: Frame | null, body: () => T): T | undefined {
   if (frame === null) return NullContext.run(body);
-  return enterAll(frame.parent, () => frame.context._enter(frame, body));
+  return enterAll(frame.parent, () => enter(frame, body));
 }

@@ -41,6 +41,7 @@ export {
 } from "./request_handler.ts";
 export { type Route, type RouteMatch, RouteTable, url, URLSpec } from "./routing.ts";
 export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from "./errors.ts";
+export { asynchronous, type HandlerMethod } from "./asynchronous.ts";
 export { ErrorHandler } from "./error_handler.ts";
 export { RedirectHandler, type RedirectHandlerOptions } from "./redirect_handler.ts";
 export {

@@ -11,7 +11,14 @@ import { describeError } from "../ioloop/errors.ts";
 import { _enterOwner, isThenable } from "../ioloop/future.ts";
 import { Coroutine } from "../gen/mod.ts";
 import { isGenerator } from "../gen/coroutine.ts";
-import { appLog, CancelledError, Future, genLog } from "../ioloop/mod.ts";
+import {
+  appLog,
+  CancelledError,
+  ExceptionStackContext,
+  Future,
+  genLog,
+  IOLoop,
+} from "../ioloop/mod.ts";
 import type { FutureOwner, FutureScope } from "../ioloop/mod.ts";
 import { type IOStream, StreamClosedError } from "../iostream/mod.ts";
 import {
@@ -167,6 +174,7 @@ export class RequestHandler implements FutureOwner {
   #finished = false;
   #work: Future<unknown> | null = null; // the coroutine of the method in progress
   #children: ChildScope | null = null;
+  #asynchronous: Future<void> | null = null; // done when the answer is, whoever finishes it
   #abort: AbortController | null = null;
   #left: CancelledError | null = null; // set when the client left; then #finished is true
 
@@ -591,6 +599,29 @@ export class RequestHandler implements FutureOwner {
     }
   }
 
+  /**
+   * Calls a method whose answer is finished by a callback that it starts, and returns a Future
+   * that is done when that has happened, or fails with what a callback throws.
+   *
+   * @ignore
+   */
+  _runAsynchronous(method: Method, args: readonly unknown[]): Future<void> {
+    let work: Future<unknown> | null | undefined;
+    const ended = this.#asynchronous = new Future<void>((reason) => work?.cancel(reason));
+    new ExceptionStackContext((error) => {
+      if (!ended._settle(2, error)) this.#failed(error);
+      return true;
+    }).run(() => {
+      work = this.#start(method, args);
+      if (work === null) return;
+      IOLoop.current().addFuture(work, (work) => {
+        work.result();
+        if (!this.#finished) this.finish();
+      });
+    });
+    return ended;
+  }
+
   #runMethod(verb: Verb): void {
     if (this.#finished) return;
     const args = this.pathKwargs === null ? this.pathArgs : [this.pathKwargs];
@@ -601,21 +632,10 @@ export class RequestHandler implements FutureOwner {
 
   // Calls a method and goes on with `next` when it, and what it returned, is done.
   #run(method: Method, args: readonly unknown[], next: () => void): void {
-    const result = args.length === 0 ? method.call(this) : method.apply(this, args as unknown[]);
-    if (result === undefined) {
+    const work = this.#start(method, args);
+    if (work === null) {
       next();
       return;
-    }
-    const work = isGenerator(result)
-      ? new Coroutine(result, method).run()
-      : isThenable(result)
-      ? Future.from(result)
-      : null;
-    if (work === null) {
-      throw new TypeError(
-        `Cannot use what ${method.name} returned, ${Deno.inspect(result)}: ` +
-          "expected undefined, a generator, a promise or a Future",
-      );
     }
     if (work.done()) {
       work.result();
@@ -626,6 +646,18 @@ export class RequestHandler implements FutureOwner {
     // Once it finished, the connection may be at work on the next request.
     if (!this.#finished) this.request.connection.onClose = () => this.#clientLeft();
     work._listen({ _settled: () => queueMicrotask(() => this.#goOn(work, next)) });
+  }
+
+  // Calls a method and returns what there is to wait for, if it is not done.
+  #start(method: Method, args: readonly unknown[]): Future<unknown> | null {
+    const result = args.length === 0 ? method.call(this) : method.apply(this, args as unknown[]);
+    if (result === undefined) return null;
+    if (isGenerator(result)) return new Coroutine(result, method).run();
+    if (isThenable(result)) return Future.from(result);
+    throw new TypeError(
+      `Cannot use what ${method.name} returned, ${Deno.inspect(result)}: ` +
+        "expected undefined, a generator, a promise or a Future",
+    );
   }
 
   #goOn(work: Future<unknown>, next: () => void): void {
@@ -756,6 +788,7 @@ export class RequestHandler implements FutureOwner {
   }
 
   #afterFinish(): void {
+    this.#asynchronous?._settle(1, undefined);
     this.#logRequest();
     try {
       this.onFinish();

@@ -14,7 +14,8 @@ import {
   withTimeout,
 } from "../../gen/mod.ts";
 import { Future, TimeoutError } from "../../ioloop/mod.ts";
-import { expectLog } from "../../testing/mod.ts";
+import { IOStream } from "../../iostream/mod.ts";
+import { expectLog, memoryPair } from "../../testing/mod.ts";
 import { withFakeLoop } from "./_with_fake_loop.ts";
 
 const CLEANUP_MS = 5000; // what coroutines have for the waits of their finally blocks
@@ -565,19 +566,19 @@ Deno.test("a delegated generator that yields* in its finally is not taken for on
   });
 });
 
-Deno.test("a coroutine that cancels itself gets the error at its next yield*, ready or not", () => {
+Deno.test("a coroutine that cancels itself gets the error at its next yield*, ready or not", async () => {
   for (const next of [() => Future.resolved(1), () => new Future<number>()]) {
     const seen: string[] = [];
-    let self: Future<void> | undefined;
-    const start = coroutine(function* () {
+    const self: Future<void> = coroutine(function* () {
       yield moment;
-      self!.cancel();
+      self.cancel("by itself");
+      seen.push("goes on");
       yield* next();
       seen.push("not reached");
-    });
-    self = start();
-    self.catch(() => {});
-    assertEquals(seen, []);
+    })();
+    await self.catch(() => {});
+    assertEquals(seen, ["goes on"]);
+    assertCancelled(self, "by itself");
   }
 });
 
@@ -747,5 +748,27 @@ Deno.test("cancel() in a withTimeout that has expired does not hide the TimeoutE
     timed.cancel();
     await tick(10);
     assertThrows(() => timed.result(), TimeoutError);
+  });
+});
+
+Deno.test("cancel() of a coroutine in a read abandons it, and its bytes are there for the next", async () => {
+  await withFakeLoop(async (tick) => {
+    const [near, far] = memoryPair();
+    const stream = new IOStream(near);
+    const reader = coroutine(function* () {
+      yield* stream.readBytes(4);
+    })();
+    await far.write(new TextEncoder().encode("ab"));
+    await tick(0);
+    reader.cancel("enough");
+    await tick(0);
+    assertCancelled(reader, "enough");
+    assert(!stream.reading());
+    await far.write(new TextEncoder().encode("cd"));
+    const next = stream.readBytes(4);
+    await tick(0);
+    assertEquals(new TextDecoder().decode(next.result()), "abcd");
+    stream.close();
+    far.close();
   });
 });

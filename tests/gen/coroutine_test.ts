@@ -11,7 +11,7 @@ import {
   Task,
   Wait,
 } from "../../gen/mod.ts";
-import { BadYieldError, Future, IOLoop } from "../../ioloop/mod.ts";
+import { BadYieldError, dummyExecutor, Future, IOLoop, WorkerExecutor } from "../../ioloop/mod.ts";
 import { expectLog, fakeLoop } from "../../testing/mod.ts";
 import { collectGarbage } from "../testing/_garbage.ts";
 
@@ -360,6 +360,24 @@ Deno.test("coroutines see the AsyncLocalStorage of their caller across yields an
   });
   await new IOLoop().run(() => Promise.all([1, 2, 3, 4].map((n) => context.run(n, main, n))));
   assertEquals(context.getStore(), undefined);
+});
+
+Deno.test("coroutines see their AsyncLocalStorage behind calls of an executor", async () => {
+  const context = new AsyncLocalStorage<number>();
+  const executor = new WorkerExecutor({ workers: 2 });
+  const job = {
+    module: new URL("../ioloop/_worker_jobs.ts", import.meta.url).href,
+    name: "doubleLater",
+  };
+  const main = coroutine(function* (n: number): CoroutineGenerator {
+    const doubled: number = yield IOLoop.current().runInExecutor(executor, job, n);
+    assertEquals(doubled, 2 * n);
+    assertEquals(context.getStore(), n);
+    yield dummyExecutor.submit(() => assertEquals(context.getStore(), n));
+    assertEquals(context.getStore(), n);
+  });
+  await new IOLoop().run(() => Promise.all([1, 2, 3, 4].map((n) => context.run(n, main, n))));
+  executor.shutdown();
 });
 
 Deno.test("a value set in a coroutine lasts across its yields and can be reset", async () => {

@@ -521,6 +521,31 @@ Deno.test("updateHandler() without READ leaves no read in flight, and with it go
   await done;
 });
 
+Deno.test("updateHandler() without READ keeps what a read in flight brings, and starts no other", async () => {
+  const { loop, tick } = fakeLoop();
+  const done = loop.start();
+  const [a, b] = memoryPair();
+  const seen: unknown[] = [];
+  const channel = loop.addHandler(b, () => {
+    seen.push(channel.take());
+  }, IOLoop.READ);
+  await tick(0); // a read is in flight now, and can't be called back
+  loop.updateHandler(b, IOLoop.NONE);
+  await a.write(Uint8Array.of(1));
+  await tick(0);
+  await a.write(Uint8Array.of(2));
+  await tick(0);
+  assertEquals(seen, [], "nobody is told");
+  loop.updateHandler(b, IOLoop.READ);
+  await tick(0);
+  assertEquals(seen, [Uint8Array.of(1), Uint8Array.of(2)], "and nothing is lost");
+  loop.removeHandler(b);
+  loop.removeHandler(b);
+  assertThrows(() => loop.updateHandler(b, IOLoop.READ), Error, "not registered");
+  loop.stop();
+  await done;
+});
+
 Deno.test("start() runs until stop(), and can be called again", async () => {
   const loop = new IOLoop();
   let turns = 0;
@@ -655,6 +680,28 @@ Deno.test("current() is the loop whose callback runs when two run side by side",
   IOLoop.clearCurrent();
 });
 
+// A step that had waited found the loop current that was started last, and stayed on it.
+Deno.test("current() in a coroutine is its own loop after each wait, beside another loop", async () => {
+  const [one, other] = [new IOLoop(), new IOLoop()];
+  const work = (loop: IOLoop) =>
+    function* () {
+      for (let i = 0; i < 3; i++) {
+        assertStrictEquals(IOLoop.current(), loop);
+        yield* sleep(1);
+        assertStrictEquals(IOLoop.current(), loop);
+        yield* Future.from(Promise.resolve());
+      }
+    };
+  const done = other.run(work(other)).then(() => other.close());
+  await one.run(work(one));
+  await done;
+  await one.run(function* () {
+    yield* sleep(1);
+  });
+  one.close();
+  IOLoop.clearCurrent();
+});
+
 Deno.test("close() is refused while the loop runs, and does nothing the second time", async () => {
   const loop = new IOLoop();
   loop.addCallback(() => {
@@ -732,6 +779,37 @@ Deno.test("time() is monotonic and anchored at the epoch, or what timeFunc says"
 
 Deno.test("NONE, READ, WRITE and ERROR are the bits of events", () => {
   assertEquals([IOLoop.NONE, IOLoop.READ, IOLoop.WRITE, IOLoop.ERROR], [0, 1, 4, 0x18]);
+  const loop = new IOLoop();
+  assertEquals([loop.NONE, loop.READ, loop.WRITE, loop.ERROR], [0, 1, 4, 0x18]);
+  loop.close();
+});
+
+Deno.test("configure() chooses the class of loops that create() and current() make, and its options", () => {
+  class Ours extends IOLoop {}
+  IOLoop.clearCurrent();
+  assertStrictEquals(IOLoop.configurableBase(), IOLoop);
+  assertStrictEquals(IOLoop.configuredClass(), IOLoop.configurableDefault());
+  try {
+    IOLoop.configure(Ours, { timeFunc: () => 42 });
+    const loop = IOLoop.current();
+    assert(loop instanceof Ours);
+    assertEquals(loop.time(), 42);
+    const aside = IOLoop.create({ makeCurrent: false, timeFunc: () => 43 }) as IOLoop;
+    assert(aside instanceof Ours);
+    assertEquals(aside.time(), 43);
+    assertStrictEquals(IOLoop.current(), loop);
+    assert(!(new IOLoop({ makeCurrent: false }) instanceof Ours));
+  } finally {
+    IOLoop.configure(null);
+    IOLoop.clearCurrent();
+  }
+  assert(!(IOLoop.current() instanceof Ours));
+  IOLoop.clearCurrent();
+});
+
+Deno.test("configure() refuses what does not extend IOLoop", () => {
+  class Other {}
+  assertThrows(() => IOLoop.configure(Other as never), TypeError, "does not extend it");
 });
 
 Deno.test("run() returns the result of a coroutine, a promise or nothing", async () => {
