@@ -45,6 +45,7 @@ const coYieldsReady = co.wrap(function* () {
   for (let i = 0; i < STEPS; i++) yield promise;
 });
 
+// deno-lint-ignore require-yield -- the ready counterpart of `child`
 const coChild = co.wrap(function* () {
   return 1;
 });
@@ -58,6 +59,7 @@ function* effectionReady() {
   for (let i = 0; i < STEPS; i++) yield* until(promise);
 }
 
+// deno-lint-ignore require-yield -- the ready counterpart of `child`
 function* effectionChild() {
   return 1;
 }

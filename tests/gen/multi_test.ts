@@ -8,6 +8,7 @@ import {
   Multi,
   multi,
   multiFuture,
+  MultiYieldPoint,
   sleep,
   Wait,
 } from "../../gen/mod.ts";
@@ -51,9 +52,10 @@ Deno.test("multi() gives the value of a Future that stands twice, twice", async 
   assertEquals(await both, [1, 1]);
 });
 
-Deno.test("Multi and multiFuture are the same as multi", () => {
+Deno.test("Multi, multiFuture and MultiYieldPoint are the same as multi", () => {
   assertStrictEquals(Multi, multi);
   assertStrictEquals(multiFuture, multi);
+  assertStrictEquals(MultiYieldPoint, multi);
 });
 
 Deno.test("Multi() takes yield points of the coroutine that runs", async () => {
