@@ -2,6 +2,16 @@ import type { Data, IOStream } from "../iostream/mod.ts";
 import type { Future } from "../ioloop/mod.ts";
 import type { HTTPHeaders } from "./headers.ts";
 
+/** Is the first line of an answer: what is left out is the registered phrase, and our version. */
+export interface AnswerStartLine {
+  /** Status code of three digits. */
+  readonly code: number;
+  /** Instead of the registered phrase; it may be empty. */
+  readonly reason?: string | undefined;
+  /** Is ignored: the answer is always of the server's own version. */
+  readonly version?: string;
+}
+
 /** Is what took over a connection, as the server sees it: a WebSocket, for one. */
 export interface Upgraded {
   /** Ends its protocol in the way that tells the peer; then the stream closes. */
@@ -31,22 +41,30 @@ export interface HTTPConnection {
   time(): number;
 
   /**
-   * Writes the head of an answer that is streamed. Without a Content-Length the body is
-   * chunked (RFC 9112 7.1) or, for an HTTP/1.0 client, ends with the connection. Answers to
-   * HEAD, and with status 1xx, 204 or 304, have no body.
+   * Writes the head of an answer that is streamed, and a first piece of its body. Without a
+   * Content-Length the body is chunked (RFC 9112 7.1) or, for an HTTP/1.0 client, ends with the
+   * connection. Answers to HEAD, and with status 1xx, 204 or 304, have no body. The Future is
+   * done when it is in the kernel; then `callback` is called.
    *
    * @throws {Error} when a head was written already.
-   * @throws {HTTPOutputError} when the Content-Length is not a number.
+   * @throws {TypeError} when a line holds a control character, or the Content-Length is not a
+   *   number.
    */
-  writeHeaders(code: number, reason: string, headers: HTTPHeaders): void;
+  writeHeaders(
+    startLine: AnswerStartLine,
+    headers: HTTPHeaders,
+    chunk?: Data | null,
+    callback?: () => unknown,
+  ): Future<void>;
 
   /**
-   * Writes a piece of the body. The Future is done when it is in the kernel.
+   * Writes a piece of the body. The Future is done when it is in the kernel; then `callback`
+   * is called.
    *
    * @throws {HTTPOutputError} when it is more than Content-Length said; the connection closes.
    * @throws {StreamClosedError} when the client is gone.
    */
-  write(chunk: Data): Future<void>;
+  write(chunk: Data, callback?: () => unknown): Future<void>;
 
   /**
    * Ends the answer.
@@ -66,6 +84,15 @@ export interface HTTPConnection {
 
   /** Returns a Future that is done when all that was written is in the kernel. */
   written(): Future<void>;
+
+  /**
+   * Sets the ms for the rest of this request's body; for a delegate whose `headersReceived` is
+   * at work, and later.
+   */
+  setBodyTimeout(ms: number): void;
+
+  /** Sets the most bytes of this request's body; for a delegate's `headersReceived`. */
+  setMaxBodySize(bytes: number): void;
 
   /** Sets who is called if the client leaves before the answer is finished. */
   onClose: (() => void) | null;

@@ -10,6 +10,14 @@ import type { HTTPConnection } from "./connection.ts";
 /** Arguments by name: text names, each with its values as bytes. */
 export type ArgumentValues = Record<string, Uint8Array[]>;
 
+/** Is who sent a request, and how. */
+export interface RequestPeer {
+  /** The address of the client. */
+  readonly remoteIp: string;
+  /** `http` or `https`. */
+  readonly protocol: "http" | "https";
+}
+
 const NO_BODY = new Uint8Array(0);
 
 /**
@@ -24,6 +32,7 @@ export class HTTPServerRequest {
 
   readonly #head: RequestHead;
   readonly #started: number;
+  #peer: RequestPeer; // the connection, or who a proxy says it is
   #headers: HTTPHeaders | null = null;
   #queryArguments: ArgumentValues | null = null;
   #form: { arguments: ArgumentValues; files: Record<string, HTTPFile[]> } | null = null;
@@ -31,7 +40,7 @@ export class HTTPServerRequest {
 
   /** Is made by the connection; `started` is when its head was there, on the loop's scale. */
   constructor(connection: HTTPConnection, head: RequestHead, started: number) {
-    this.connection = connection;
+    this.#peer = this.connection = connection;
     this.#head = head;
     this.#started = started;
   }
@@ -83,12 +92,12 @@ export class HTTPServerRequest {
 
   /** The address of the peer; `0.0.0.0` when it has none. */
   get remoteIp(): string {
-    return this.connection.remoteIp;
+    return this.#peer.remoteIp;
   }
 
   /** `http` or `https`. */
   get protocol(): "http" | "https" {
-    return this.connection.protocol;
+    return this.#peer.protocol;
   }
 
   /** The arguments of the query, then those of the body. */
@@ -145,6 +154,11 @@ export class HTTPServerRequest {
     return `HTTPServerRequest(protocol=${this.protocol}, host=${this.host}, ` +
       `method=${this.method}, uri=${this.uri}, version=${this.version}, ` +
       `remoteIp=${this.remoteIp})`;
+  }
+
+  /** Sets who the client is, when that is known better. @ignore */
+  _identify(peer: RequestPeer): void {
+    this.#peer = peer;
   }
 
   #parseBody(): { arguments: ArgumentValues; files: Record<string, HTTPFile[]> } {

@@ -1,20 +1,23 @@
-import { Future, type Timeout } from "../ioloop/mod.ts";
+import { Future } from "../ioloop/mod.ts";
 import {
   type IOStream,
+  SSLIOStream,
   StreamClosedError,
   TCPServer,
   type TCPServerOptions,
 } from "../iostream/mod.ts";
-import { formatTimestamp } from "./timestamp.ts";
-import type { Upgraded } from "./connection.ts";
-import { AnswerHeads } from "./answer_heads.ts";
-import { RequestParser } from "./request_parser.ts";
-import { HTTP1ServerConnection } from "./server_connection.ts";
-import type { ConnectionLimits, ServerConnectionHost } from "./server_connection.ts";
+import { CallbackDelegate } from "./_callback_delegate.ts";
+import type { HTTPConnection } from "./connection.ts";
+import { ConnectionHost, type RequestTaker } from "./_connection_host.ts";
+import { type HTTP1ConnectionParameters, limitsOf } from "./connection_parameters.ts";
+import type {
+  HTTPMessageDelegate,
+  HTTPServerConnectionDelegate,
+  HTTPServerPeer,
+} from "./delegates.ts";
+import { forwardedPeer, type Forwarding } from "./_forwarded.ts";
 import type { HTTPServerRequest } from "./request.ts";
-
-const LONGEST_SWEEP_MS = 1000;
-const SHORTEST_SWEEP_MS = 10;
+import type { ServerConnection } from "./_server_connection.ts";
 
 /**
  * Is given the requests of a server: a function, or an object such as an Application. Either
@@ -22,59 +25,43 @@ const SHORTEST_SWEEP_MS = 10;
  */
 export type HTTPServerApp =
   | ((request: HTTPServerRequest) => unknown)
-  | { handleRequest(request: HTTPServerRequest): unknown };
+  | {
+    /** Handles a request whose body is there. */
+    handleRequest(request: HTTPServerRequest): unknown;
+    /**
+     * Is called when a head is there. Returns who is told of the request as it arrives; null:
+     * it is handled whole.
+     */
+    beginRequest?(request: HTTPServerRequest): HTTPMessageDelegate | null;
+  };
+
+// What an application may have of all kinds.
+interface App extends Partial<HTTPServerConnectionDelegate> {
+  handleRequest?(request: HTTPServerRequest): unknown;
+  beginRequest?(request: HTTPServerRequest): HTTPMessageDelegate | null;
+}
 
 /** Options of {@linkcode HTTPServer}; every limit is on by default. */
-export interface HTTPServerOptions extends TCPServerOptions {
+export interface HTTPServerOptions
+  extends TCPServerOptions, Omit<HTTP1ConnectionParameters, "decompress"> {
+  /** What `request.protocol` says; by default it follows the connection. */
+  protocol?: "http" | "https";
   /**
-   * Whether every answer closes its connection.
+   * Whether request bodies in gzip are decompressed; limits then count what comes out.
    *
    * @default {false}
    */
-  noKeepAlive?: boolean;
+  decompressRequest?: boolean;
   /**
-   * The most bytes of a start line with its header fields; more is answered with 431, or
-   * 414 when it is the start line.
+   * Whether the fields of a proxy are trusted to say who the client is: X-Real-Ip or
+   * X-Forwarded-For, and X-Scheme or X-Forwarded-Proto. Only for a server that nobody but
+   * such a proxy can reach.
    *
-   * @default {65536}
+   * @default {false}
    */
-  maxHeaderSize?: number;
-  /**
-   * The most header fields; more is answered with 431.
-   *
-   * @default {1000}
-   */
-  maxHeaderCount?: number;
-  /**
-   * The most bytes of a chunk's size with its extension.
-   *
-   * @default {64}
-   */
-  maxChunkLineSize?: number;
-  /** The most bytes of a body, by default `maxBufferSize`; more is answered with 413. */
-  maxBodySize?: number;
-  /**
-   * The ms between requests, and before the first, after which a connection is closed.
-   *
-   * @default {3600000}
-   */
-  idleConnectionTimeout?: number;
-  /**
-   * The ms for a whole head, from its first byte; then the answer is 408.
-   *
-   * @default {60000}
-   */
-  headerTimeout?: number;
-  /** The ms for a whole body; without it there is no limit. */
-  bodyTimeout?: number;
-  /**
-   * The ms in which a client must take something of what is written to it.
-   *
-   * @default {60000}
-   */
-  writeTimeout?: number;
-  /** What `request.protocol` says; by default it follows the connection. */
-  protocol?: "http" | "https";
+  xheaders?: boolean;
+  /** Addresses of proxies, passed over from the right in X-Forwarded-For. */
+  trustedDownstream?: readonly string[];
 }
 
 /** Options of {@linkcode HTTPServer.shutdown}. */
@@ -106,7 +93,7 @@ export interface ShutdownResult {
  * await new IOLoop().run(function* () {
  *   const server = new HTTPServer((request) => {
  *     const headers = new HTTPHeaders({ "Content-Length": "5" });
- *     request.connection.writeHeaders(200, "OK", headers);
+ *     request.connection.writeHeaders({ code: 200 }, headers);
  *     request.connection.write("hello");
  *     request.connection.finish();
  *   });
@@ -119,64 +106,61 @@ export interface ShutdownResult {
  * });
  * ```
  */
-export class HTTPServer extends TCPServer implements ServerConnectionHost {
-  /** The limits of its connections. @ignore */
-  readonly limits: ConnectionLimits;
-  /** See {@linkcode ServerConnectionHost.heads}. @ignore */
-  readonly heads: AnswerHeads = new AnswerHeads();
-  /** See {@linkcode ServerConnectionHost.parser}. @ignore */
-  parser: RequestParser;
-  /** See {@linkcode ServerConnectionHost.precision}. @ignore */
-  readonly precision: number;
-  /** See {@linkcode ServerConnectionHost.now}. @ignore */
-  now = 0;
-  /** See {@linkcode ServerConnectionHost.dateField}. @ignore */
-  dateField = "";
-  /** See {@linkcode ServerConnectionHost.closing}. @ignore */
-  closing = false;
-
-  readonly #app: { handleRequest(request: HTTPServerRequest): unknown };
+export class HTTPServer extends TCPServer implements HTTPServerConnectionDelegate {
+  readonly #app: App;
   readonly #protocol: "http" | "https" | undefined;
-  readonly #connections = new Set<HTTP1ServerConnection>();
-  readonly #upgraded = new Set<Upgraded>();
-  #sweep: Timeout | null = null; // there while there are connections
-  #whenEmpty: Future<void>[] = [];
+  readonly #forwarding: Forwarding | null;
+  readonly #host: ConnectionHost;
 
   /** Makes a server that gives its requests to `app`. */
-  constructor(app: HTTPServerApp, options: HTTPServerOptions = {}) {
+  constructor(
+    app: HTTPServerApp | HTTPServerConnectionDelegate,
+    options: HTTPServerOptions = {},
+  ) {
     super(options);
-    this.#app = typeof app === "function" ? { handleRequest: app } : app;
+    this.#app = typeof app === "function" ? { handleRequest: app } : app as App;
     this.#protocol = options.protocol;
-    this.limits = {
-      noKeepAlive: options.noKeepAlive ?? false,
-      maxHeaderSize: options.maxHeaderSize ?? 65536,
-      maxHeaderCount: options.maxHeaderCount ?? 1000,
-      maxChunkLineSize: options.maxChunkLineSize ?? 64,
-      maxBodySize: options.maxBodySize ?? options.maxBufferSize ?? 104857600,
-      idleConnectionTimeout: options.idleConnectionTimeout ?? 3_600_000,
-      headerTimeout: options.headerTimeout ?? 60_000,
-      bodyTimeout: options.bodyTimeout ?? Infinity,
-      writeTimeout: options.writeTimeout ?? 60_000,
-    };
-    this.parser = new RequestParser(this.limits);
-    const { idleConnectionTimeout, headerTimeout, bodyTimeout, writeTimeout } = this.limits;
-    const shortest = Math.min(idleConnectionTimeout, headerTimeout, bodyTimeout, writeTimeout);
-    this.precision = Math.max(SHORTEST_SWEEP_MS, Math.min(shortest / 8, LONGEST_SWEEP_MS));
+    this.#forwarding = options.xheaders
+      ? { trusted: new Set(options.trustedDownstream ?? []) }
+      : null;
+    const { maxBufferSize = 104857600, decompressRequest = false } = options;
+    const limits = limitsOf({ ...options, decompress: decompressRequest }, maxBufferSize);
+    this.#host = new ConnectionHost({
+      begin: this.#whoBegins(),
+      handle: (request) => this.#app.handleRequest!(request),
+      ended: (connection) => this.onClose(connection),
+    }, limits);
   }
 
   /** Serves a connection. */
   override handleStream(stream: IOStream, address: Deno.Addr): void {
-    if (this.#sweep === null) this.#startSweep();
     const remoteIp = "hostname" in address ? address.hostname : "0.0.0.0";
-    const protocol = this.#protocol ?? "http";
-    this.#connections.add(new HTTP1ServerConnection(stream, this, remoteIp, protocol));
+    const secure = stream instanceof SSLIOStream;
+    this.#host.serve(stream, remoteIp, this.#protocol ?? (secure ? "https" : "http"));
+  }
+
+  /**
+   * Returns who is told of a request that begins: what the application says or, if that takes
+   * whole requests, one that collects the body. A subclass may override it to take requests
+   * as they arrive.
+   */
+  startRequest(serverConn: HTTPServerPeer, requestConn: HTTPConnection): HTTPMessageDelegate {
+    if (this.#app.startRequest !== undefined) {
+      return this.#app.startRequest(serverConn, requestConn);
+    }
+    const { request } = serverConn as ServerConnection;
+    return new CallbackDelegate(request!, (request) => this.#app.handleRequest!(request));
+  }
+
+  /** Is called when a connection has ended; tells the application. */
+  onClose(serverConn: HTTPServerPeer): void {
+    this.#app.onClose?.(serverConn);
   }
 
   /** Closes all connections at once; the Future is done when none is left. */
   closeAllConnections(): Future<void> {
-    for (const connection of [...this.#connections]) connection.close();
-    for (const upgraded of [...this.#upgraded]) upgraded.close();
-    return this.#empty();
+    this.#host.close();
+    return this.#host.empty();
   }
 
   /**
@@ -184,20 +168,17 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
    * `Connection: close`, WebSockets are told to go. What is left after `grace` ms is cut.
    */
   shutdown({ grace = 10_000 }: ShutdownOptions = {}): Future<ShutdownResult> {
-    this.closing = true;
-    this.stop();
-    for (const connection of [...this.#connections]) connection.shutdown();
-    for (const upgraded of [...this.#upgraded]) upgraded.shutdown();
+    const host = this.#host;
+    this.stop(); // first: a client that is told to go must not come back
+    host.endAll();
     const result = new Future<ShutdownResult>();
     let cut = 0;
     const timeout = this.ioLoop.callLater(grace, () => {
-      cut = this.#connections.size + this.#upgraded.size;
+      cut = host.size;
       // The error keeps the streams from lingering on clients that may never read.
-      const error = new StreamClosedError("cut by the shutdown of the server");
-      for (const connection of [...this.#connections]) connection.close(error);
-      for (const upgraded of [...this.#upgraded]) upgraded.close();
+      host.close(new StreamClosedError("cut by the shutdown of the server"));
     });
-    this.#empty()._listen({
+    host.empty()._listen({
       _settled: () => {
         this.ioLoop.removeTimeout(timeout);
         result.setResult({ cut });
@@ -206,51 +187,23 @@ export class HTTPServer extends TCPServer implements ServerConnectionHost {
     return result;
   }
 
-  /** See {@linkcode ServerConnectionHost.handle}. @ignore */
-  handle(request: HTTPServerRequest): unknown {
-    return this.#app.handleRequest(request);
+  // Requests that nobody takes as they arrive are spared the asking.
+  #whoBegins(): RequestTaker["begin"] {
+    const start = (connection: ServerConnection, request: HTTPServerRequest) => {
+      this.#identify(request);
+      return this.startRequest(connection, connection);
+    };
+    const own = this.startRequest !== HTTPServer.prototype.startRequest;
+    if (own || this.#app.startRequest !== undefined) return start;
+    const app = this.#app;
+    if (app.beginRequest === undefined && this.#forwarding === null) return null;
+    return (_connection, request) => {
+      this.#identify(request);
+      return app.beginRequest?.(request) ?? null;
+    };
   }
 
-  /** See {@linkcode ServerConnectionHost.forget}. @ignore */
-  forget(connection: HTTP1ServerConnection, upgraded?: Upgraded): void {
-    this.#connections.delete(connection);
-    if (upgraded !== undefined) {
-      this.#upgraded.add(upgraded);
-      upgraded.onEnd = () => {
-        this.#upgraded.delete(upgraded);
-        this.#checkEmpty();
-      };
-      if (this.closing) upgraded.shutdown();
-    }
-    this.#checkEmpty();
-  }
-
-  // One timer looks after all connections: a request costs no timer of its own, only the
-  // note of a deadline. It runs while there are connections, and keeps the date.
-  #startSweep(): void {
-    this.now = this.ioLoop.time();
-    this.dateField = `Date: ${formatTimestamp(Date.now())}\r\n`;
-    this.#sweep = this.ioLoop.callLater(this.precision, () => {
-      this.#startSweep();
-      for (const connection of this.#connections) connection._checkTimes(this.now);
-      const { writeTimeout } = this.limits;
-      for (const upgraded of this.#upgraded) upgraded.checkTimes(this.now, writeTimeout);
-    });
-  }
-
-  #empty(): Future<void> {
-    const future = new Future<void>();
-    this.#whenEmpty.push(future);
-    this.#checkEmpty();
-    return future;
-  }
-
-  #checkEmpty(): void {
-    if (this.#connections.size > 0 || this.#upgraded.size > 0) return;
-    if (this.#sweep !== null) this.ioLoop.removeTimeout(this.#sweep);
-    this.#sweep = null;
-    const waiting = this.#whenEmpty;
-    this.#whenEmpty = [];
-    for (const future of waiting) future._settle(1, undefined);
+  #identify(request: HTTPServerRequest): void {
+    if (this.#forwarding !== null) request._identify(forwardedPeer(request, this.#forwarding));
   }
 }

@@ -1,10 +1,15 @@
 import { VERSION } from "../ioloop/mod.ts";
 import { accessLog } from "../ioloop/mod.ts";
-import { HTTPServer, type HTTPServerOptions, type HTTPServerRequest } from "../http/mod.ts";
+import {
+  type HTTPMessageDelegate,
+  HTTPServer,
+  type HTTPServerOptions,
+  type HTTPServerRequest,
+} from "../http/mod.ts";
 import { ErrorHandler } from "./error_handler.ts";
 import type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
 import type { HandlerClass } from "./request_handler.ts";
-import { type Route, RouteTable, URLSpec } from "./routing.ts";
+import { type Route, type RouteMatch, RouteTable, URLSpec } from "./routing.ts";
 import { StaticFileHandler } from "./static_file_handler.ts";
 
 const DEFAULT_FIELDS = `Server: Waterspout/${VERSION}\r\n` +
@@ -76,6 +81,7 @@ export class Application implements HandlerApplication {
   readonly #hosts: HostRoutes[] = [];
   readonly #named = new Map<string, URLSpec>();
   readonly #fallback: URLSpec;
+  #streams = false; // some handlers take bodies as they arrive
   #dateField = "";
   #defaultFields = "";
 
@@ -148,10 +154,19 @@ export class Application implements HandlerApplication {
 
   /** Makes the handler of a request and lets it answer; called by the server. */
   handleRequest(request: HTTPServerRequest): void {
-    const match = (this.#hosts.length === 0 ? null : this.#findByHost(request)) ??
-      this.#table.find(request.path) ?? this.#fallback.match(request.path)!;
-    const { handlerClass, kwargs } = match.spec;
-    new handlerClass(this, request, kwargs)._execute(match.groups, match.named);
+    const { spec, groups, named } = this.#find(request);
+    new spec.handlerClass(this, request, spec.kwargs)._execute(groups, named);
+  }
+
+  /**
+   * Makes the handler of a request whose body is to be streamed to it; called by the server.
+   * Returns null for another one.
+   */
+  beginRequest(request: HTTPServerRequest): HTTPMessageDelegate | null {
+    if (!this.#streams) return null;
+    const { spec, groups, named } = this.#find(request);
+    if (!spec.handlerClass.STREAM_REQUEST_BODY) return null;
+    return new spec.handlerClass(this, request, spec.kwargs)._stream(groups, named);
   }
 
   /** See {@linkcode HandlerApplication}. @ignore */
@@ -161,6 +176,11 @@ export class Application implements HandlerApplication {
       this.#defaultFields = DEFAULT_FIELDS + dateField;
     }
     return this.#defaultFields;
+  }
+
+  #find(request: HTTPServerRequest): RouteMatch {
+    return (this.#hosts.length === 0 ? null : this.#findByHost(request)) ??
+      this.#table.find(request.path) ?? this.#fallback.match(request.path)!;
   }
 
   #findByHost(request: HTTPServerRequest): ReturnType<RouteTable["find"]> {
@@ -174,7 +194,10 @@ export class Application implements HandlerApplication {
 
   #makeTable(routes: readonly Route[]): RouteTable {
     const specs = routes.map((route) => route instanceof URLSpec ? route : new URLSpec(...route));
-    for (const spec of specs) if (spec.name !== undefined) this.#named.set(spec.name, spec);
+    for (const spec of specs) {
+      if (spec.name !== undefined) this.#named.set(spec.name, spec);
+      this.#streams ||= spec.handlerClass.STREAM_REQUEST_BODY === true;
+    }
     return new RouteTable(specs);
   }
 }

@@ -42,6 +42,7 @@ export {
 export { type Route, type RouteMatch, RouteTable, url, URLSpec } from "./routing.ts";
 export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from "./errors.ts";
 export { asynchronous, type HandlerMethod } from "./asynchronous.ts";
+export { streamRequestBody } from "./stream_request_body.ts";
 export { ErrorHandler } from "./error_handler.ts";
 export { RedirectHandler, type RedirectHandlerOptions } from "./redirect_handler.ts";
 export {

@@ -25,6 +25,7 @@ import {
   formatTimestamp,
   HTTPHeaders,
   HTTPInputError,
+  type HTTPMessageDelegate,
   type HTTPServerRequest,
   jsonEncode,
   reasonPhrase,
@@ -38,7 +39,10 @@ import { Finish, HTTPError, MissingArgumentError } from "./errors.ts";
 
 /** Is a class that extends {@linkcode RequestHandler}. */
 // deno-lint-ignore no-explicit-any -- the options belong to the handler's initialize()
-export type HandlerClass = new (...args: any[]) => RequestHandler;
+export type HandlerClass = (new (...args: any[]) => RequestHandler) & {
+  /** See {@linkcode RequestHandler.STREAM_REQUEST_BODY}. */
+  STREAM_REQUEST_BODY?: boolean;
+};
 
 /** Is what {@linkcode RequestHandler.write} takes: text, bytes, or a record that becomes JSON. */
 export type Writable = string | Uint8Array | Readonly<Record<string, unknown>> | JSONRecord;
@@ -155,6 +159,14 @@ export class RequestHandler implements FutureOwner {
    */
   static CANCEL_ON_DISCONNECT: boolean | readonly string[] = SAFE_METHODS;
 
+  /**
+   * Whether the body is given to {@linkcode dataReceived} as it arrives, instead of being
+   * collected; see {@linkcode streamRequestBody}.
+   *
+   * @default {false}
+   */
+  static STREAM_REQUEST_BODY: boolean = false;
+
   /** The application. */
   readonly application: HandlerApplication;
   /** The request. */
@@ -217,6 +229,14 @@ export class RequestHandler implements FutureOwner {
    */
   prepare(): unknown {
     return undefined;
+  }
+
+  /**
+   * Takes a piece of the body, with {@linkcode streamRequestBody}; override it. It may be `async`
+   * or a generator: the next piece comes when it is done.
+   */
+  dataReceived(_chunk: Uint8Array): unknown {
+    throw new Error("Cannot take a body piece by piece: dataReceived is not overridden");
   }
 
   /** Is called when the answer was handed over; override it. No output here. */
@@ -351,7 +371,7 @@ export class RequestHandler implements FutureOwner {
     const connection = this.request.connection;
     if (!this.#headersWritten) {
       const reason = this.#reason ?? reasonPhrase(this.#status);
-      connection.writeHeaders(this.#status, reason, this.#fields());
+      connection.writeHeaders({ code: this.#status, reason }, this.#fields());
       this.#headersWritten = true;
     }
     return connection.write(this.#takeBody());
@@ -560,7 +580,7 @@ export class RequestHandler implements FutureOwner {
     headers.update(fields);
     this.#status = 101;
     this.#headersWritten = this.#finished = true;
-    connection.writeHeaders(101, reasonPhrase(101), headers);
+    connection.writeHeaders({ code: 101 }, headers);
     const stream = connection.detach(upgraded);
     this.#logRequest();
     return stream;
@@ -581,22 +601,70 @@ export class RequestHandler implements FutureOwner {
     groups: readonly (string | null)[],
     named: Readonly<Record<string, string>> | null,
   ): void {
-    const former = _enterOwner(this);
-    try {
-      // Not in the constructor: the fields of a subclass are made after ours.
-      if (this.setDefaultHeaders !== RequestHandler.prototype.setDefaultHeaders) this.clear();
-      this.initialize(this.#options);
-      if (groups.length > 0) this.pathArgs = groups.map((group) => this.#decodePath(group, null));
-      if (named !== null) this.#decodeNamed(named);
-      const verb = this.#verb();
+    this.#asOwner(() => {
+      const verb = this.#setUp(groups, named);
       if (this.request.body.length > 0) void this.request.bodyArguments; // a bad one is 400 at once
       if (this.prepare === RequestHandler.prototype.prepare) this.#runMethod(verb);
       else this.#run(this.prepare, NO_ARGS, () => this.#runMethod(verb));
+    });
+  }
+
+  /**
+   * Serves a request whose body is yet to come; called once by the application.
+   *
+   * @ignore
+   */
+  _stream(
+    groups: readonly (string | null)[],
+    named: Readonly<Record<string, string>> | null,
+  ): HTTPMessageDelegate {
+    let verb: Verb | undefined;
+    return {
+      headersReceived: () => {
+        const prepared = new Future<void>();
+        this.#asOwner(() => {
+          verb = this.#setUp(groups, named);
+          this.request.connection.onClose = () => this.#clientLeft();
+          this.#run(this.prepare, NO_ARGS, () => prepared.setResult());
+        });
+        return prepared;
+      },
+      dataReceived: (chunk) => {
+        if (this.#finished) return undefined;
+        const taken = new Future<void>();
+        this.#asOwner(() =>
+          this.#run(this.dataReceived as Method, [chunk], () => taken.setResult())
+        );
+        return taken;
+      },
+      finish: () => this.#asOwner(() => this.#runMethod(verb!)),
+      onConnectionClose: () => {
+        if (!this.#finished) this.#clientLeft();
+      },
+    };
+  }
+
+  #asOwner(step: () => void): void {
+    const former = _enterOwner(this);
+    try {
+      step();
     } catch (error) {
       this.#failed(error);
     } finally {
       _enterOwner(former);
     }
+  }
+
+  #setUp(
+    groups: readonly (string | null)[],
+    named: Readonly<Record<string, string>> | null,
+  ): Verb {
+    // Not in the constructor: the fields of a subclass are made after ours.
+    if (this.setDefaultHeaders !== RequestHandler.prototype.setDefaultHeaders) this.clear();
+    this.initialize(this.#options);
+    if (groups.length > 0) this.pathArgs = groups.map((group) => this.#decodePath(group, null));
+    if (named !== null) this.#decodeNamed(named);
+    return this.#verb();
   }
 
   /**
@@ -662,18 +730,14 @@ export class RequestHandler implements FutureOwner {
 
   #goOn(work: Future<unknown>, next: () => void): void {
     this.#work = null;
-    const former = _enterOwner(this);
-    try {
+    this.#asOwner(() => {
       work.result();
       next();
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      _enterOwner(former);
-    }
+    });
   }
 
   #clientLeft(): void {
+    if (this.#finished) return;
     const reason = this.#left = new CancelledError("the client left");
     this.#finished = true;
     this.#abort?.abort(reason);
@@ -773,7 +837,7 @@ export class RequestHandler implements FutureOwner {
         headers.set("Content-Length", String(byteLength(body)));
       }
       try {
-        connection.writeHeaders(status, this.#reason ?? reasonPhrase(status), headers);
+        connection.writeHeaders({ code: status, reason: this.#reason }, headers);
       } catch (error) {
         this.#headersWritten = this.#finished = error instanceof StreamClosedError;
         throw error;

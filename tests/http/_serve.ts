@@ -20,7 +20,10 @@ export function answer(
   code = 200,
 ): void {
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  connection.writeHeaders(code, "OK", new HTTPHeaders({ "Content-Length": `${bytes.length}` }));
+  connection.writeHeaders(
+    { code, reason: "OK" },
+    new HTTPHeaders({ "Content-Length": `${bytes.length}` }),
+  );
   if (bytes.length > 0) connection.write(bytes);
   connection.finish();
 }

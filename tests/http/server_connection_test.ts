@@ -130,8 +130,7 @@ Deno.test("HTTP1ServerConnection keeps connections open as 1.0 and 1.1 say", () 
 Deno.test("HTTP1ServerConnection closes after an answer that says Connection: close", () =>
   serve(({ connection }) => {
     connection.writeHeaders(
-      200,
-      "OK",
+      { code: 200 },
       new HTTPHeaders({ Connection: "close", "Content-Length": "0" }),
     );
     connection.finish();
@@ -143,7 +142,7 @@ Deno.test("HTTP1ServerConnection closes after an answer that says Connection: cl
   }));
 
 const streamed: App = ({ connection }) => {
-  connection.writeHeaders(200, "OK", new HTTPHeaders());
+  connection.writeHeaders({ code: 200 }, new HTTPHeaders());
   connection.write("one ");
   connection.write("");
   connection.write(encoder.encode("two"));
@@ -182,7 +181,7 @@ Deno.test("HTTP1ServerConnection sends no body with 204 and 304 and stays in ste
   serve((request) => {
     const code = Number(request.path.slice(1));
     if (code === 200) return echo(request);
-    request.connection.writeHeaders(code, "", new HTTPHeaders());
+    request.connection.writeHeaders({ code, reason: "" }, new HTTPHeaders());
     request.connection.finish();
   }, async (port) => {
     using client = await RawClient.connect(port);
@@ -370,7 +369,7 @@ Deno.test("HTTP1ServerConnection sends interim answers to a client that ended it
 
 Deno.test("HTTP1ServerConnection goes on with a streamed answer while parts of it come", () => {
   const app: App = async ({ connection }) => {
-    connection.writeHeaders(200, "OK", new HTTPHeaders());
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders());
     for (let i = 0; i < 20; i++) {
       await connection.write("part ");
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -450,7 +449,7 @@ Deno.test("HTTP1ServerConnection tells the request once when its client vanishes
   const app: App = (its) => {
     request = its;
     its.connection.onClose = () => events.push("closed");
-    its.connection.writeHeaders(200, "OK", new HTTPHeaders());
+    its.connection.writeHeaders({ code: 200 }, new HTTPHeaders());
     its.connection.write("x".repeat(1000));
   };
   return serve(app, async (port, server) => {
@@ -483,7 +482,7 @@ Deno.test("HTTP1ServerConnection does not tell a request whose answer was finish
 Deno.test("HTTP1ServerConnection fails the write that a vanished client does not take", () => {
   const outcome = Promise.withResolvers<unknown>();
   const app: App = ({ connection }) => {
-    connection.writeHeaders(200, "OK", new HTTPHeaders());
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders());
     connection.write(new Uint8Array(30_000_000)).then(
       () => outcome.resolve("done"),
       outcome.resolve,
@@ -501,7 +500,7 @@ Deno.test("HTTP1ServerConnection fails the write that a vanished client does not
 
 Deno.test("HTTP1ServerConnection.write() beyond Content-Length throws and closes", () =>
   serve(({ connection }) => {
-    connection.writeHeaders(200, "OK", new HTTPHeaders({ "Content-Length": "5" }));
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders({ "Content-Length": "5" }));
     connection.write("hello");
     assertThrows(() => connection.write("!"), HTTPOutputError, "longer");
   }, async (port) => {
@@ -512,7 +511,7 @@ Deno.test("HTTP1ServerConnection.write() beyond Content-Length throws and closes
 
 Deno.test("HTTP1ServerConnection.finish() before Content-Length throws and closes", () =>
   serve(({ connection }) => {
-    connection.writeHeaders(200, "OK", new HTTPHeaders({ "Content-Length": "5" }));
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders({ "Content-Length": "5" }));
     connection.write("hell");
     assertThrows(() => connection.finish(), HTTPOutputError, "1 bytes");
   }, async (port) => {
@@ -525,8 +524,8 @@ Deno.test("HTTP1ServerConnection.writeHeaders() refuses a Content-Length that is
   serve((request) => {
     const headers = new HTTPHeaders({ "Content-Length": "five" });
     assertThrows(
-      () => request.connection.writeHeaders(200, "OK", headers),
-      HTTPOutputError,
+      () => request.connection.writeHeaders({ code: 200 }, headers),
+      TypeError,
       '"five"',
     );
     request.connection.abort();
@@ -540,9 +539,9 @@ Deno.test("HTTP1ServerConnection.writeHeaders() that refuses a head may be calle
   serve((request) => {
     const { connection } = request;
     for (const [name, value] of [["Transfer-Encoding", "chunked"], ["X", "a\u010a"]] as const) {
-      assertThrows(() => connection.writeHeaders(200, "OK", new HTTPHeaders([[name, value]])));
+      assertThrows(() => connection.writeHeaders({ code: 200 }, new HTTPHeaders([[name, value]])));
     }
-    connection.writeHeaders(200, "OK", new HTTPHeaders({ "Content-Length": "0" }));
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders({ "Content-Length": "0" }));
     connection.finish();
   }, async (port) => {
     using client = await RawClient.connect(port);
@@ -558,8 +557,12 @@ Deno.test("HTTP1ServerConnection refuses answers out of turn", () =>
     const { connection } = request;
     assertThrows(() => connection.write("x"), Error, "head was not written");
     assertThrows(() => connection.finish(), Error, "no head");
-    connection.writeHeaders(200, "OK", new HTTPHeaders({ "Content-Length": "0" }));
-    assertThrows(() => connection.writeHeaders(200, "OK", new HTTPHeaders()), Error, "was written");
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders({ "Content-Length": "0" }));
+    assertThrows(
+      () => connection.writeHeaders({ code: 200 }, new HTTPHeaders()),
+      Error,
+      "was written",
+    );
     connection.finish();
     assertThrows(() => connection.finish(), Error, "no answer is due");
     assertThrows(() => connection.write("x"), Error, "no answer is due");
@@ -585,7 +588,7 @@ Deno.test("HTTP1ServerConnection answers 500 when the application throws, and go
 
 Deno.test("HTTP1ServerConnection closes when the application throws in its answer", () =>
   serve(({ connection }) => {
-    connection.writeHeaders(200, "OK", new HTTPHeaders());
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders());
     connection.write("part");
     throw new Error("broken application");
   }, async (port) => {

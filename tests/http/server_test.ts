@@ -183,7 +183,7 @@ Deno.test("HTTPServer writeTimeout closes a client that takes nothing; others do
   const app: App = (request) => {
     if (request.uri !== "/large") return echo(request);
     const { connection } = request;
-    connection.writeHeaders(200, "OK", new HTTPHeaders());
+    connection.writeHeaders({ code: 200 }, new HTTPHeaders());
     connection.write(new Uint8Array(1_000_000)).catch((error) => failed = error);
   };
   return serveInMemory(app, async ({ client, near, tick }) => {
@@ -287,7 +287,7 @@ Deno.test("HTTPServer takes an object as application", () =>
 
 Deno.test("HTTPServer dateField is the time, give or take two seconds", () =>
   serve(({ connection }) => {
-    connection.writeHeaders(200, "OK", HTTPHeaders.parse(`${connection.dateField}`));
+    connection.writeHeaders({ code: 200 }, HTTPHeaders.parse(`${connection.dateField}`));
     connection.finish();
   }, async (port) => {
     const { headers } = await ask(port, "GET", "/");

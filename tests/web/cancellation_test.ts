@@ -8,7 +8,7 @@ import { RawClient, until } from "../http/_raw_client.ts";
 import { serve, type Served } from "./_serve.ts";
 
 const WHILE_MS = 200; // the client waits so long before it leaves
-const SOON_MS = 50; // so long it may take until the handler has ended
+const SOON_MS = 2_000; // it takes some 20 ms, more on a busy machine; the handlers would take 10 s
 
 // What the handlers of a test did, with the time of each.
 let events: string[] = [];
