@@ -61,7 +61,12 @@ export class BodySink {
    * @throws {DecompressionError} when it ends in the middle.
    */
   end(): void {
-    this.#gzip?.flush();
+    try {
+      this.#gzip?.flush();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     this.#over = true;
     this.#wait(this.#delegate.finish());
   }

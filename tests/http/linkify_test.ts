@@ -66,5 +66,5 @@ Deno.test("linkify() takes linear time", () => {
     linkify(`http://a${part.repeat(30_000)}`);
     linkify(part.repeat(30_000));
   }
-  assert(performance.now() - start < 2_000);
+  assert(performance.now() - start < 10_000);
 });

@@ -189,5 +189,5 @@ Deno.test("parseMultipartFormData() takes linear time", () => {
     refuse(part("form-data; name=a", filler.repeat(200_000)));
   }
   refuse(part("form-data; name=a", `x${"-".repeat(2_000_000)}`), "-".repeat(70));
-  assert(performance.now() - start < 4_000);
+  assert(performance.now() - start < 10_000);
 });

@@ -43,7 +43,7 @@ Deno.test("parseHeader() takes linear time", () => {
   for (const part of [";", '"', "\\", '";', '="\\"', "; a=b"]) {
     parseHeader(`a; b="${part.repeat(100_000)}`);
   }
-  assert(performance.now() - start < 2_000);
+  assert(performance.now() - start < 10_000);
 });
 
 Deno.test("encodeHeader() writes parameters by name and quotes what is no token", () => {

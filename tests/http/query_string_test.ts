@@ -48,5 +48,5 @@ Deno.test("parseQsBytes() takes linear time", () => {
   for (const part of ["&", "=", "%", "a=b&", "+", "%41", "a=&"]) {
     parseQsBytes(part.repeat(100_000), { keepBlankValues: true });
   }
-  assert(performance.now() - start < 2_000);
+  assert(performance.now() - start < 10_000);
 });
