@@ -1,21 +1,65 @@
 import { convertYielded } from "../gen/mod.ts";
 import { _isWork } from "../ioloop/converter.ts";
 import { describeError } from "../ioloop/errors.ts";
-import { appLog, CancelledError, genLog, IOLoop } from "../ioloop/mod.ts";
-import type { SourceChannel, Timeout } from "../ioloop/mod.ts";
+import { appLog, CancelledError, Future, IOLoop } from "../ioloop/mod.ts";
+import type { Timeout } from "../ioloop/mod.ts";
+import { checkListener, isTlsConn, listenFor } from "./_secure.ts";
+import { Acceptor } from "./acceptor.ts";
+import { _bindSockets, type BindSocketsOptions } from "./bind_sockets.ts";
+import { bindUnixSocket, type BindUnixSocketOptions } from "./bind_unix_socket.ts";
 import { StreamClosedError } from "./errors.ts";
-import { IOStream } from "./iostream.ts";
-
-const ACCEPT_RETRY_MS = 100; // after running out of descriptors: time for others to close
+import { _wasLogged, IOStream, SSLIOStream } from "./iostream.ts";
+import { type SslContext, type SslOptions, sslOptionsToContext } from "./ssl_options.ts";
 
 /** Options of {@linkcode TCPServer}. */
 export interface TCPServerOptions {
+  /**
+   * How connections are secured: then every stream is an {@linkcode SSLIOStream}, and handled
+   * while its handshake goes on. Without it, only those of a `Deno.TlsListener` are.
+   */
+  sslOptions?: SslOptions | SslContext;
+  /** See `SSLIOStreamOptions.handshakeTimeout`. */
+  handshakeTimeout?: number;
   /** See `IOStreamOptions.maxBufferSize`. */
   maxBufferSize?: number;
   /** See `IOStreamOptions.readChunkSize`. */
   readChunkSize?: number;
+  /**
+   * The most connections that are open at a time. While there are so many, the server does
+   * not accept: others wait in the kernel's backlog. Each listener but the one that brought
+   * the last of them may hold one more connection back, which is served when its turn comes.
+   *
+   * @default {Infinity}
+   */
+  maxConnections?: number;
   /** The loop; by default the one that is current when the server starts to listen. */
   ioLoop?: IOLoop;
+}
+
+/** Options of {@linkcode TCPServer.start}. */
+export interface StartOptions {
+  /**
+   * How often processes that failed are started again; one alone never is.
+   *
+   * @default {100}
+   */
+  maxRestarts?: number;
+}
+
+/** Options of {@linkcode TCPServer.drain}. */
+export interface DrainOptions {
+  /**
+   * The ms that open connections are given to end by themselves.
+   *
+   * @default {10000}
+   */
+  timeout?: number;
+}
+
+/** Says what {@linkcode TCPServer.drain} did. */
+export interface DrainResult {
+  /** How many connections were cut because they did not end in time. */
+  readonly cut: number;
 }
 
 /**
@@ -48,18 +92,45 @@ export interface TCPServerOptions {
  */
 export class TCPServer {
   readonly #options: TCPServerOptions;
-  readonly #listeners = new Map<Deno.Listener, SourceChannel<Deno.Listener>>();
-  readonly #retries = new Set<Timeout>();
+  readonly #sslContext: SslContext | null;
+  readonly #maxConnections: number;
+  readonly #acceptors = new Map<Deno.Listener, Acceptor>();
+  readonly #open = new Map<Deno.Conn, IOStream>(); // until the descriptor is free
+  #bound: Deno.Listener[] = []; // by bind(), until start()
+  #started = false;
+  #paused = false; // exactly while there are #maxConnections
+  #drains: Drain[] = [];
   #loop: IOLoop | null = null; // there once it listens
 
-  /** Makes a server that does not listen yet. */
+  /**
+   * Makes a server that does not listen yet.
+   *
+   * @throws {RangeError} when `maxConnections` is neither a whole number from 1 nor Infinity.
+   * @throws {TypeError} and others when `sslOptions` do not fit or a file of theirs cannot be
+   *   read; see {@linkcode sslOptionsToContext}.
+   */
   constructor(options: TCPServerOptions = {}) {
+    const { maxConnections = Infinity, sslOptions } = options;
+    if (!(maxConnections === Infinity || Number.isInteger(maxConnections) && maxConnections > 0)) {
+      throw new RangeError(
+        `Cannot make a server: maxConnections must be a whole number from 1, got ${maxConnections}`,
+      );
+    }
     this.#options = options;
+    this.#sslContext = sslOptions === undefined
+      ? null
+      : sslOptionsToContext(sslOptions, { serverSide: true });
+    this.#maxConnections = maxConnections;
   }
 
   /** What it listens on. */
   get addresses(): Deno.Addr[] {
-    return [...this.#listeners.keys()].map((listener) => listener.addr);
+    return [...this.#acceptors.keys()].map((listener) => listener.addr);
+  }
+
+  /** How many of the connections that it accepted are open. */
+  get connectionCount(): number {
+    return this.#open.size;
   }
 
   /** The loop that it listens in; the current one before it listens. */
@@ -69,36 +140,107 @@ export class TCPServer {
 
   /**
    * Starts to accept connections on `port` (0 picks a free one) of `address`, by default of
-   * all interfaces. May be called several times.
+   * all interfaces; see {@linkcode bindSockets}. May be called several times.
    *
    * @throws {Deno.errors.AddrInUse} when the port is taken; the message names it.
    * @throws {Deno.errors.NotCapable} without net permission; the message names the flag.
    * @throws {RangeError} when `port` is not from 0 to 65535.
+   * @throws {TypeError} when the options do not fit; see {@linkcode bindSockets}.
    */
-  listen(port: number, address?: string): void {
-    this.addListener(listenOn(port, address));
+  listen(port: number, address: string | null = null, options: BindSocketsOptions = {}): void {
+    this.addListeners(this.#bindSockets(port, address, options));
   }
 
-  /** Starts to accept connections on a listener, and owns it. */
+  /**
+   * Starts to accept connections on a Unix socket; see {@linkcode bindUnixSocket}, also for
+   * what it throws.
+   */
+  listenUnix(path: string, options: BindUnixSocketOptions = {}): void {
+    this.addListener(bindUnixSocket(path, options));
+  }
+
+  /** Starts to accept connections on listeners, and owns them. */
+  addListeners(listeners: readonly Deno.Listener[]): void {
+    for (const listener of listeners) this.addListener(listener);
+  }
+
+  /**
+   * Starts to accept connections on a listener, and owns it.
+   *
+   * @throws {Error} when the listener is registered in the loop already.
+   * @throws {TypeError} when it has TLS of its own, which cannot do what `sslOptions` say.
+   */
   addListener(listener: Deno.Listener): void {
+    if (this.#sslContext !== null) checkListener(this.#sslContext, listener);
     this.#loop ??= this.#options.ioLoop ?? IOLoop.current();
-    const channel = this.#loop.addHandler(
-      listener,
-      () => this.#accept(listener),
-      IOLoop.READ,
-    );
-    this.#listeners.set(listener, channel);
+    const acceptor = new Acceptor(this.#loop, listener, (conn) => this.#accept(conn));
+    this.#acceptors.set(listener, acceptor);
+    if (this.#paused) acceptor.pause();
+  }
+
+  /**
+   * Takes a port as {@linkcode listen} does, and throws what it throws, but accepts nothing
+   * before {@linkcode start}; after that it is the same as `listen`. Connections that come
+   * meanwhile wait in the kernel's backlog.
+   */
+  bind(port: number, address: string | null = null, options: BindSocketsOptions = {}): void {
+    const listeners = this.#bindSockets(port, address, options);
+    if (this.#started) this.addListeners(listeners);
+    else this.#bound.push(...listeners);
+  }
+
+  /**
+   * Starts to accept connections on what was bound, in this one process.
+   *
+   * @throws {Error} when it was called before; for another number of processes than one.
+   */
+  start(numProcesses: number | null = 1, _options: StartOptions = {}): void {
+    if (this.#started) throw new Error("Cannot start the server: it was started already");
+    if (numProcesses !== 1) {
+      const count = numProcesses === null || numProcesses <= 0
+        ? "one process per CPU"
+        : `${numProcesses} processes`;
+      throw new Error(
+        `Cannot start the server in ${count}: it runs in its own; start several with reusePort`,
+      );
+    }
+    this.#started = true;
+    const listeners = this.#bound;
+    this.#bound = [];
+    this.addListeners(listeners);
   }
 
   /** Stops accepting; open connections stay. A second call does nothing. */
   stop(): void {
-    for (const timeout of this.#retries) this.#loop!.removeTimeout(timeout);
-    this.#retries.clear();
-    for (const listener of this.#listeners.keys()) {
-      this.#loop!.removeHandler(listener);
-      listener.close();
+    for (const [listener, acceptor] of this.#acceptors) {
+      acceptor.close();
+      closeQuietly(listener);
     }
-    this.#listeners.clear();
+    this.#acceptors.clear();
+    for (const listener of this.#bound) closeQuietly(listener);
+    this.#bound = [];
+    this.#started = false;
+  }
+
+  /**
+   * Stops accepting and waits until every connection has ended, but no longer than `timeout`
+   * ms: then what is left is cut, with what was written and has not left. Cancelling it cuts
+   * nothing; the server stays stopped.
+   */
+  drain({ timeout = 10_000 }: DrainOptions = {}): Future<DrainResult> {
+    this.stop();
+    if (this.#open.size === 0) return Future.resolved({ cut: 0 });
+    const loop = this.ioLoop;
+    const drain: Drain = {
+      cut: 0,
+      future: new Future(() => this.#endDrain(drain)),
+      timeout: loop.callLater(timeout, () => {
+        drain.cut = this.#open.size;
+        this.#cutAll();
+      }),
+    };
+    this.#drains.push(drain);
+    return drain.future;
   }
 
   /**
@@ -112,23 +254,80 @@ export class TCPServer {
     );
   }
 
-  #accept(listener: Deno.Listener): void {
-    const channel = this.#listeners.get(listener)!;
-    let conn: Deno.Conn | undefined;
-    try {
-      conn = channel.take();
-    } catch (error) {
-      this.#acceptFailed(channel, error);
-      return;
-    }
-    if (conn === undefined) return;
-    const stream = new IOStream(conn, { ...this.#options, ioLoop: this.#loop! });
+  #accept(conn: Deno.Conn): void {
+    const stream = this.#makeStream(conn);
+    this.#watch(conn, stream);
+    this.#handle(stream, conn.remoteAddr);
+  }
+
+  #bindSockets(
+    port: number,
+    address: string | null | undefined,
+    options: BindSocketsOptions,
+  ): Deno.Listener[] {
+    const context = this.#sslContext;
+    const listen = context === null ? Deno.listen : listenFor.bind(null, context);
+    return _bindSockets(listen, port, address, options);
+  }
+
+  // The one place where a connection becomes a stream.
+  #makeStream(conn: Deno.Conn): IOStream {
+    const options = { ...this.#options, ioLoop: this.#loop! };
+    if (this.#sslContext !== null) options.sslOptions = this.#sslContext;
+    const stream = this.#sslContext !== null || isTlsConn(conn)
+      ? new SSLIOStream(conn, { ...options, serverSide: true })
+      : new IOStream(conn, options);
     try {
       stream.setNoDelay(true); // a flush is a whole answer: nothing to gain by waiting
     } catch {
       // The peer is gone already; the stream will tell.
     }
-    this.#handle(stream, conn.remoteAddr);
+    return stream;
+  }
+
+  // A connection counts until it is closed itself, not its stream: a stream that lingers
+  // still has a descriptor, and one may hand its connection over to another stream. So
+  // `close` of the connection stands aside for one that tells: a closure per connection,
+  // nothing per read or write.
+  #watch(conn: Deno.Conn, stream: IOStream): void {
+    this.#open.set(conn, stream);
+    const close = conn.close;
+    conn.close = () => {
+      this.#forget(conn);
+      close.call(conn);
+    };
+    if (this.#open.size >= this.#maxConnections && !this.#paused) {
+      this.#paused = true;
+      for (const acceptor of this.#acceptors.values()) acceptor.pause();
+    }
+  }
+
+  #forget(conn: Deno.Conn): void {
+    if (!this.#open.delete(conn)) return;
+    if (this.#paused && this.#open.size < this.#maxConnections) {
+      this.#paused = false;
+      for (const acceptor of this.#acceptors.values()) acceptor.resume();
+    }
+    if (this.#open.size === 0) {
+      for (const drain of [...this.#drains]) {
+        this.#endDrain(drain);
+        drain.future._settle(1, { cut: drain.cut });
+      }
+    }
+  }
+
+  #endDrain(drain: Drain): void {
+    this.#drains.splice(this.#drains.indexOf(drain), 1);
+    this.ioLoop.removeTimeout(drain.timeout);
+  }
+
+  #cutAll(): void {
+    // The error keeps the streams from lingering on peers that may never read.
+    const error = new StreamClosedError("cut by the server, which is closing");
+    for (const [conn, stream] of [...this.#open]) {
+      stream.close(error);
+      if (this.#open.has(conn)) conn.close(); // the stream lingers, or gave it away
+    }
   }
 
   #handle(stream: IOStream, address: Deno.Addr): void {
@@ -146,25 +345,10 @@ export class TCPServer {
     }
   }
 
-  // A peer that hung up before it was accepted is none of our business. Without descriptors
-  // every accept fails at once: wait, instead of spinning.
-  #acceptFailed(channel: SourceChannel<Deno.Listener>, error: unknown): void {
-    if (error instanceof Deno.errors.ConnectionAborted) return;
-    genLog.error("Cannot accept a connection: {error}", {
-      error: describeError(error),
-    });
-    channel.want(IOLoop.NONE);
-    const retry = this.#loop!.callLater(ACCEPT_RETRY_MS, () => {
-      this.#retries.delete(retry);
-      channel.want(IOLoop.READ);
-    });
-    this.#retries.add(retry);
-  }
-
   #logFailure(error: unknown): void {
-    if (error instanceof CancelledError || error instanceof StreamClosedError) {
-      return;
-    }
+    const expected = error instanceof CancelledError || error instanceof StreamClosedError ||
+      _wasLogged(error);
+    if (expected) return;
     appLog.error("Exception in callback {name}: {error}", {
       name: `${this.constructor.name}.handleStream`,
       error: describeError(error),
@@ -172,19 +356,16 @@ export class TCPServer {
   }
 }
 
-function listenOn(port: number, address?: string): Deno.TcpListener {
+interface Drain {
+  cut: number;
+  readonly future: Future<DrainResult>;
+  readonly timeout: Timeout;
+}
+
+function closeQuietly(listener: Deno.Listener): void {
   try {
-    return Deno.listen({ port, hostname: address ?? "::" });
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new Deno.errors.AddrInUse(
-        `Cannot listen on port ${port} of ${address ?? "all interfaces"}: it is in use`,
-        { cause: error },
-      );
-    }
-    const noIpv6 = address === undefined &&
-      !(error instanceof Deno.errors.NotCapable);
-    if (noIpv6) return listenOn(port, "0.0.0.0");
-    throw error;
+    listener.close();
+  } catch {
+    // Somebody else closed it; closed is what it shall be.
   }
 }

@@ -87,17 +87,15 @@ export class WriteQueue {
 
   /** Says that the piece handed out last is in the kernel, whole. */
   written(): void {
-    if (this.#writing !== null && pool.length < MAX_POOLED) {
-      pool.push(this.#writing);
-    }
+    recycle(this.#writing);
     this.#writing = null;
   }
 
   /** Drops what is queued. What was handed out may still be in use by the transport. */
   clear(): void {
-    for (const { chunk } of this.#pieces) if (chunk !== null) pool.push(chunk);
+    for (const { chunk } of this.#pieces) recycle(chunk);
     this.#pieces.length = 0;
-    if (this.#chunk !== null) pool.push(this.#chunk);
+    recycle(this.#chunk);
     this.#chunk = null;
     this.#used = this.#size = 0;
   }
@@ -128,6 +126,10 @@ export class WriteQueue {
     this.#chunk = null;
     this.#used = 0;
   }
+}
+
+function recycle(chunk: Uint8Array | null): void {
+  if (chunk !== null && pool.length < MAX_POOLED) pool.push(chunk);
 }
 
 /**

@@ -3,7 +3,7 @@ import { bindUnusedPort, expectLog } from "../../testing/mod.ts";
 import { appLog, IOLoop } from "../../ioloop/mod.ts";
 import { sleep } from "../../gen/mod.ts";
 import type { CoroutineGenerator } from "../../gen/mod.ts";
-import { IOStream, TCPServer } from "../../iostream/mod.ts";
+import { bindSockets, IOStream, TCPClient, TCPServer } from "../../iostream/mod.ts";
 
 class Server extends TCPServer {
   readonly streams: IOStream[] = [];
@@ -35,6 +35,10 @@ function withServer(
       for (const stream of server.streams) stream.close();
     }
   }, { timeout: 10_000 });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(1);
 }
 
 function portOf(server: TCPServer): number {
@@ -217,4 +221,247 @@ Deno.test("TCPServer can listen again after stop()", () =>
     server.stop();
     server.listen(0, "127.0.0.1");
     assertEquals(await exchange(portOf(server), "x\n"), "x\n");
+  }));
+
+Deno.test("TCPServer.listen() with an option reaches the sockets that it binds", () =>
+  new IOLoop().run(() => {
+    const server = new TCPServer();
+    assertThrows(() => server.listen(0, "127.0.0.1", { family: "ipv6" }), TypeError, "ipv6");
+    assertThrows(() => server.listen(0, "127.0.0.1", { backlog: 0 }), RangeError, "backlog");
+    assertEquals(server.addresses, []);
+    server.listen(0, "", { family: "ipv4" });
+    assertEquals((server.addresses[0] as Deno.NetAddr).hostname, "0.0.0.0");
+    server.stop();
+  }));
+
+Deno.test("TCPServer.addListeners() serves every listener and owns them", () =>
+  withServer(echo, async (server) => {
+    const listeners = bindSockets(0, "localhost");
+    const { listener: another } = bindUnusedPort();
+    server.addListeners([...listeners, another]);
+    for (const { addr } of [...listeners, another]) {
+      const { hostname, port } = addr as Deno.NetAddr;
+      const stream = await IOStream.connect({ hostname, port });
+      stream.write("x\n");
+      assertEquals(new TextDecoder().decode(await stream.readUntilClose()), "x\n");
+    }
+    server.stop();
+    for (const listener of listeners) {
+      assertThrows(() => listener.close(), Deno.errors.BadResource);
+    }
+  }));
+
+Deno.test("TCPServer.listenUnix() serves a Unix socket, and stop() removes its file", () =>
+  withServer(echo, async (server) => {
+    const directory = await Deno.makeTempDir();
+    const path = `${directory}/socket`;
+    server.listenUnix(path, { mode: 0o660 });
+    assertEquals((await Deno.stat(path)).mode! & 0o777, 0o660);
+    const client = new TCPClient();
+    const stream = await client.connectUnix(path);
+    stream.write("x\n");
+    assertEquals(new TextDecoder().decode(await stream.readUntilClose()), "x\n");
+    client.close();
+    server.stop();
+    await until(() => [...Deno.readDirSync(directory)].length === 0);
+    await Deno.remove(directory);
+  }));
+
+Deno.test("TCPServer.start() accepts on what bind() took before, and only then", () =>
+  new IOLoop().run(async () => {
+    const server = new Server(echo);
+    const { listener: probe, port } = bindUnusedPort();
+    probe.close();
+    server.bind(port, "127.0.0.1");
+    assertEquals(server.addresses, []);
+    const early = await IOStream.connect({ hostname: "127.0.0.1", port }); // the kernel answers
+    early.write("x\n");
+    await sleep(5);
+    assertEquals(server.streams.length, 0);
+    server.start();
+    assertEquals(new TextDecoder().decode(await early.readUntilClose()), "x\n");
+    assertEquals(await exchange(port, "y\n"), "y\n");
+    assertThrows(() => server.start(), Error, "it was started already");
+    server.bind(0, "127.0.0.1"); // serves at once
+    assertEquals(server.addresses.length, 2);
+    server.stop();
+  }));
+
+Deno.test("TCPServer.start() of several processes is refused, and nothing is lost", () =>
+  new IOLoop().run(async () => {
+    const server = new Server(echo);
+    server.bind(0, "127.0.0.1");
+    for (const count of [3, 0, -1, null]) {
+      assertThrows(() => server.start(count), Error, "Cannot start the server in");
+    }
+    server.start(1, { maxRestarts: 5 });
+    assertEquals(await exchange(portOf(server), "x\n"), "x\n");
+    server.stop();
+  }));
+
+Deno.test("TCPServer.stop() frees what was bound and never started", () =>
+  new IOLoop().run(() => {
+    const server = new TCPServer();
+    const { listener: probe, port } = bindUnusedPort();
+    probe.close();
+    server.bind(port, "127.0.0.1");
+    assertThrows(() => new TCPServer().bind(port, "127.0.0.1"), Deno.errors.AddrInUse);
+    server.stop();
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+  }));
+
+Deno.test("TCPServer.connectionCount follows the connections, through lingering and failure", () =>
+  withServer(() => {}, async (server, port) => {
+    assertEquals(server.connectionCount, 0);
+    const clients: IOStream[] = [];
+    for (let i = 0; i < 3; i++) {
+      clients.push(await IOStream.connect({ hostname: "127.0.0.1", port }));
+    }
+    await until(() => server.connectionCount === 3);
+    clients[0]!.close();
+    await until(() => server.connectionCount === 2);
+    server.streams.find((stream) => !stream.closed())!.close(new Error("failed"));
+    assertEquals(server.connectionCount, 1);
+    // What the peer does not take keeps the last one open behind its close().
+    const last = server.streams.find((stream) => !stream.closed())!;
+    last.write(new Uint8Array(16 << 20));
+    last.close();
+    await sleep(5);
+    assertEquals([last.closed(), server.connectionCount], [true, 1]);
+    for (const client of clients) client.close();
+    await until(() => server.connectionCount === 0);
+  }));
+
+Deno.test("TCPServer with maxConnections leaves the others to the backlog, and serves them later", () =>
+  new IOLoop().run(async () => {
+    const waiting: IOStream[] = [];
+    let most = 0;
+    class Limited extends TCPServer {
+      override handleStream(stream: IOStream): void {
+        waiting.push(stream);
+        most = Math.max(most, this.connectionCount);
+      }
+    }
+    const server = new Limited({ maxConnections: 3 });
+    server.listen(0, "127.0.0.1");
+    const port = portOf(server);
+    const connect = () => IOStream.connect({ hostname: "127.0.0.1", port });
+    const clients = await Promise.all(Array.from({ length: 8 }, connect));
+    await until(() => waiting.length === 3);
+    await sleep(5);
+    assertEquals([server.connectionCount, waiting.length], [3, 3]);
+    for (let served = 1; served <= 8; served++) {
+      const stream = waiting.shift()!;
+      stream.write(`${served}\n`);
+      stream.close();
+      await until(() => waiting.length === Math.min(3, 8 - served));
+    }
+    const answers = await Promise.all(clients.map((client) => client.readUntilClose()));
+    const texts = answers.map((bytes) => new TextDecoder().decode(bytes)).toSorted();
+    assertEquals(texts, [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `${n}\n`));
+    assertEquals(most, 3);
+    server.stop();
+  }));
+
+Deno.test("TCPServer with maxConnections counts the connections of all its listeners", () =>
+  new IOLoop().run(async () => {
+    const open: IOStream[] = [];
+    let most = 0;
+    class Limited extends TCPServer {
+      override handleStream(stream: IOStream): void {
+        open.push(stream);
+        most = Math.max(most, this.connectionCount);
+      }
+    }
+    const server = new Limited({ maxConnections: 1 });
+    server.listen(0, "127.0.0.1");
+    server.listen(0, "127.0.0.1");
+    const ports = server.addresses.map((address) => (address as Deno.NetAddr).port);
+    const clients: IOStream[] = [];
+    for (const port of [...ports, ...ports]) {
+      clients.push(await IOStream.connect({ hostname: "127.0.0.1", port }));
+    }
+    for (let served = 0; served < 4; served++) {
+      await until(() => open.length === 1);
+      open.pop()!.close();
+    }
+    for (const client of clients) assertEquals(await client.readUntilClose(), new Uint8Array());
+    assertEquals(most, 1);
+    // At the limit a new listener waits as the others do, and stop() drops what it holds.
+    const holder = await IOStream.connect({ hostname: "127.0.0.1", port: ports[0]! });
+    await until(() => open.length === 1);
+    server.listen(0, "127.0.0.1");
+    const { port } = server.addresses[2] as Deno.NetAddr;
+    const late = await IOStream.connect({ hostname: "127.0.0.1", port });
+    await sleep(5);
+    assertEquals(open.length, 1);
+    server.stop();
+    await late.readUntilClose().catch(() => {});
+    open.pop()!.close();
+    holder.close();
+    late.close();
+  }));
+
+Deno.test("TCPServer refuses a maxConnections that admits nobody", () => {
+  for (const maxConnections of [0, -1, 1.5, NaN]) {
+    assertThrows(() => new TCPServer({ maxConnections }), RangeError, "maxConnections");
+  }
+});
+
+Deno.test("TCPServer.drain() waits for open connections, and cuts none that ends in time", () =>
+  withServer(echo, async (server, port) => {
+    const client = await IOStream.connect({ hostname: "127.0.0.1", port });
+    await until(() => server.connectionCount === 1);
+    const drained = server.drain();
+    assertEquals(server.addresses, []);
+    await sleep(5);
+    assert(!drained.done());
+    client.write("x\n");
+    assertEquals(new TextDecoder().decode(await client.readUntilClose()), "x\n");
+    assertEquals(await drained, { cut: 0 });
+    assertEquals(await server.drain(), { cut: 0 });
+  }));
+
+Deno.test("TCPServer.drain() cuts what does not end in time, also what lingers, and counts it", () =>
+  withServer(() => {}, async (server, port) => {
+    const clients: IOStream[] = [];
+    for (let i = 0; i < 3; i++) {
+      clients.push(await IOStream.connect({ hostname: "127.0.0.1", port }));
+    }
+    await until(() => server.connectionCount === 3);
+    const [lingering, ending] = server.streams;
+    lingering!.write(new Uint8Array(16 << 20));
+    lingering!.close();
+    const drained = server.drain({ timeout: 30 });
+    ending!.close();
+    assertEquals(await drained, { cut: 2 });
+    assertEquals(server.connectionCount, 0);
+    for (const stream of server.streams) assert(stream.closed());
+    for (const client of clients) client.close();
+  }));
+
+Deno.test("TCPServer.drain() that is cancelled cuts nothing", () =>
+  withServer(echo, async (server, port) => {
+    const client = await IOStream.connect({ hostname: "127.0.0.1", port });
+    await until(() => server.connectionCount === 1);
+    const other = server.drain({ timeout: 5000 });
+    const drained = server.drain({ timeout: 5 });
+    assert(drained.cancel());
+    await sleep(20);
+    assertEquals(server.connectionCount, 1);
+    client.write("x\n");
+    assertEquals(new TextDecoder().decode(await client.readUntilClose()), "x\n");
+    assertEquals(await other, { cut: 0 });
+  }));
+
+Deno.test("TCPServer.drain() ends the coroutine of a connection that it cuts, without a log line", () =>
+  withServer(echo, async (server, port) => {
+    const client = await IOStream.connect({ hostname: "127.0.0.1", port });
+    await until(() => server.connectionCount === 1);
+    const { matched } = await expectLog(appLog, "", async () => {
+      assertEquals(await server.drain({ timeout: 0 }), { cut: 1 });
+      await sleep(5);
+    }, { required: false });
+    assertEquals(matched, []);
+    client.close();
   }));
