@@ -43,6 +43,20 @@ export { type Route, type RouteMatch, RouteTable, url, URLSpec } from "./routing
 export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from "./errors.ts";
 export { asynchronous, type HandlerMethod } from "./asynchronous.ts";
 export { streamRequestBody } from "./stream_request_body.ts";
+export { FallbackHandler, type FallbackHandlerOptions } from "./fallback_handler.ts";
+export {
+  FetchContainer,
+  type FetchContainerOptions,
+  type FetchFunction,
+  toRequest,
+} from "./fetch_container.ts";
+export {
+  type FetchableApp,
+  type FetchHandler,
+  type FetchHandlerOptions,
+  type FetchInfo,
+  toFetchHandler,
+} from "./fetch_handler.ts";
 export { ErrorHandler } from "./error_handler.ts";
 export { RedirectHandler, type RedirectHandlerOptions } from "./redirect_handler.ts";
 export {

@@ -9,7 +9,7 @@
 import { Buffer } from "node:buffer";
 import { describeError } from "../ioloop/errors.ts";
 import { _enterOwner, isThenable } from "../ioloop/future.ts";
-import { Coroutine } from "../gen/mod.ts";
+import { convertYielded, Coroutine } from "../gen/mod.ts";
 import { isGenerator } from "../gen/coroutine.ts";
 import {
   appLog,
@@ -642,6 +642,34 @@ export class RequestHandler implements FutureOwner {
         if (!this.#finished) this.#clientLeft();
       },
     };
+  }
+
+  /** Leaves the request to `fallback`; this handler is done with it. @ignore */
+  _handOver(fallback: (request: HTTPServerRequest) => unknown): void {
+    this.#finished = true;
+    const { connection } = this.request;
+    const failed = (error: unknown) => {
+      this.logException(error);
+      try {
+        connection._respond(500, statusLine(500), "", "", 0);
+      } catch {
+        connection.abort(error); // its answer had begun
+      }
+    };
+    try {
+      const work = fallback(this.request);
+      if (isThenable(work) || isGenerator(work)) {
+        const future = convertYielded(work) as Future<unknown>;
+        future._listen({
+          _settled: () => {
+            if (!future._fulfilled) failed(future._value);
+          },
+        });
+      }
+    } catch (error) {
+      failed(error);
+    }
+    this.onFinish();
   }
 
   #asOwner(step: () => void): void {
