@@ -26,7 +26,7 @@ import { convertYielded } from "../gen/mod.ts";
 import { _isWork } from "../ioloop/converter.ts";
 import { describeError } from "../ioloop/errors.ts";
 import { appLog, genLog } from "../ioloop/mod.ts";
-import { StreamClosedError } from "../iostream/mod.ts";
+import { SSLIOStream, StreamClosedError } from "../iostream/mod.ts";
 import type { AnswerHeads } from "./answer_heads.ts";
 import { BodySink, type BodySinkOwner } from "./_body_sink.ts";
 import { ByteCollector } from "./_byte_collector.ts";
@@ -39,7 +39,7 @@ import { formatResponseHead, statusLine } from "./response_head.ts";
 import { reasonPhrase } from "./status.ts";
 import type { Future, Timeout } from "../ioloop/mod.ts";
 import type { Data, IOStream, StreamConsumer } from "../iostream/mod.ts";
-import type { AnswerStartLine, HTTPConnection, Upgraded } from "./connection.ts";
+import type { AnswerStartLine, HTTPConnection, PeerCertificate, Upgraded } from "./connection.ts";
 import type { HTTPMessageDelegate, HTTPServerPeer } from "./delegates.ts";
 import type { HTTPHeaders } from "./headers.ts";
 import type { RequestHead } from "./request_head.ts";
@@ -183,6 +183,11 @@ export class ServerConnection
     if (address === null || !("hostname" in address)) return "localhost";
     const { hostname, port } = address;
     return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  }
+
+  /** See {@linkcode HTTPConnection.peerCertificate}. */
+  get peerCertificate(): PeerCertificate | null {
+    return this.#stream instanceof SSLIOStream ? this.#stream.peerCertificate : null;
   }
 
   /** See {@linkcode HTTPConnection.dateField}. */
@@ -405,6 +410,7 @@ export class ServerConnection
   _closed(): void {
     const { onClose } = this;
     const wasDue = this.#due;
+    this.#request?._clientLeft();
     this.#state = State.CLOSED;
     this.#due = false;
     this.#stopProbing();
@@ -479,7 +485,7 @@ export class ServerConnection
     const limits = this.#host.limits;
     this.#headTimed = false;
     this.#keepAlive = head.keepAlive && !limits.noKeepAlive;
-    const request = this.#request = new HTTPServerRequest(this, head, this.#began);
+    const request = this.#request = new HTTPServerRequest(head, this, this.#began);
     if (this.#host.delegates) {
       const delegate = this.#host.begin(this, request);
       if (delegate !== null) {
@@ -741,6 +747,7 @@ export class ServerConnection
     });
     const { onClose } = this;
     const wasDue = this.#due;
+    this.#request?._clientLeft();
     this.#due = false;
     this.onClose = null;
     this.#request = null;

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Data, IOStream } from "../iostream/mod.ts";
 import type { Future } from "../ioloop/mod.ts";
 import type { HTTPHeaders } from "./headers.ts";
@@ -11,6 +12,9 @@ export interface AnswerStartLine {
   /** Is ignored: the answer is always of the server's own version. */
   readonly version?: string;
 }
+
+/** Is a certificate, as `node:crypto` shows it. */
+export type PeerCertificate = X509Certificate;
 
 /** Is what took over a connection, as the server sees it: a WebSocket, for one. */
 export interface Upgraded {
@@ -35,6 +39,8 @@ export interface HTTPConnection {
   readonly localAddress: string;
   /** `http` or `https`. */
   readonly protocol: "http" | "https";
+  /** The certificate of the peer, where TLS asked for one and got it; else null. */
+  readonly peerCertificate: PeerCertificate | null;
   /** The field line `Date: ...` of now, give or take a second, with its CRLF. */
   readonly dateField: string;
   /** Returns the time in ms on the scale of the loop. */

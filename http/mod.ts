@@ -17,7 +17,7 @@
  */
 export type { AnswerHeads } from "./answer_heads.ts";
 export { ChunkedDecoder, type ChunkedDecoderOptions } from "./chunked_decoder.ts";
-export type { AnswerStartLine, HTTPConnection, Upgraded } from "./connection.ts";
+export type { AnswerStartLine, HTTPConnection, PeerCertificate, Upgraded } from "./connection.ts";
 export { parseCookie } from "./cookie.ts";
 export { encodeUsernamePassword } from "./credentials.ts";
 export { HTTPInputError, type HTTPMessageErrorOptions, HTTPOutputError } from "./errors.ts";
@@ -30,7 +30,12 @@ export { type HTTPFile, type ParseMultipartConfig, parseMultipartFormData } from
 export { encodeHeader, parseHeader } from "./parse_header.ts";
 export { parseQsBytes, type ParseQsOptions } from "./query_string.ts";
 export { getContentRange, parseRequestRange } from "./range.ts";
-export { type ArgumentValues, HTTPServerRequest, type RequestPeer } from "./request.ts";
+export {
+  type ArgumentValues,
+  HTTPServerRequest,
+  type HTTPServerRequestOptions,
+  type RequestPeer,
+} from "./request.ts";
 export { RequestHead } from "./request_head.ts";
 export { RequestParser, type RequestParserOptions } from "./request_parser.ts";
 export { formatResponseHead, statusLine } from "./response_head.ts";

@@ -1,11 +1,16 @@
+import { CancelledError, type Future } from "../ioloop/mod.ts";
+import type { Data } from "../iostream/mod.ts";
+import { HTTPInputError } from "./errors.ts";
 import { HTTPHeaders } from "./headers.ts";
 import { parseCookie } from "./cookie.ts";
 import { parseBodyArguments } from "./form.ts";
 import type { HTTPFile } from "./multipart.ts";
 import { parseQsBytes } from "./query_string.ts";
-import type { RequestHead } from "./request_head.ts";
+import { NoConnection } from "./_no_connection.ts";
+import { RequestHead } from "./request_head.ts";
+import { RequestParser } from "./request_parser.ts";
 import { splitHostAndPort } from "./url.ts";
-import type { HTTPConnection } from "./connection.ts";
+import type { HTTPConnection, PeerCertificate } from "./connection.ts";
 
 /** Arguments by name: text names, each with its values as bytes. */
 export type ArgumentValues = Record<string, Uint8Array[]>;
@@ -16,6 +21,34 @@ export interface RequestPeer {
   readonly remoteIp: string;
   /** `http` or `https`. */
   readonly protocol: "http" | "https";
+}
+
+/** Options of a {@linkcode HTTPServerRequest} that is made by hand. */
+export interface HTTPServerRequestOptions {
+  /**
+   * The method.
+   *
+   * @default {"GET"}
+   */
+  method?: string;
+  /** The request-target, such as `/path?query`. */
+  uri: string;
+  /**
+   * The version.
+   *
+   * @default {"HTTP/1.1"}
+   */
+  version?: "HTTP/1.0" | "HTTP/1.1";
+  /** The header fields; a Host is added if there is none. */
+  headers?: HTTPHeaders;
+  /** The authority that was asked; by default what the Host field says, else `127.0.0.1`. */
+  host?: string;
+  /** The body. */
+  body?: Uint8Array;
+  /** What the answer is written to; without it there can be no answer. */
+  connection?: HTTPConnection;
+  /** Who sent it; by default what the connection says. */
+  peer?: Partial<RequestPeer>;
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -32,17 +65,38 @@ export class HTTPServerRequest {
 
   readonly #head: RequestHead;
   readonly #started: number;
+  #abort: AbortController | null = null;
   #peer: RequestPeer; // the connection, or who a proxy says it is
   #headers: HTTPHeaders | null = null;
   #queryArguments: ArgumentValues | null = null;
   #form: { arguments: ArgumentValues; files: Record<string, HTTPFile[]> } | null = null;
   #cookies: Readonly<Record<string, string>> | null = null;
 
-  /** Is made by the connection; `started` is when its head was there, on the loop's scale. */
-  constructor(connection: HTTPConnection, head: RequestHead, started: number) {
-    this.#peer = this.connection = connection;
-    this.#head = head;
-    this.#started = started;
+  /** Makes a request that no server read, for a test. */
+  constructor(options: HTTPServerRequestOptions);
+  /**
+   * Is made by the connection; `started` is when the head was there, on the loop's scale.
+   *
+   * @ignore
+   */
+  constructor(head: RequestHead, connection: HTTPConnection, started: number);
+  constructor(
+    from: RequestHead | HTTPServerRequestOptions,
+    connection: HTTPConnection | undefined = undefined,
+    started = 0,
+  ) {
+    if (from instanceof RequestHead) {
+      this.#head = from;
+      this.#peer = this.connection = connection!;
+      this.#started = started;
+    } else {
+      this.#head = headOf(from);
+      this.connection = from.connection ?? new NoConnection();
+      const { remoteIp, protocol } = this.connection;
+      this.#peer = { remoteIp, protocol, ...from.peer };
+      this.#started = this.connection.time();
+      this.body = from.body ?? NO_BODY;
+    }
   }
 
   /** The method as sent, such as `GET`. */
@@ -149,6 +203,56 @@ export class HTTPServerRequest {
     return this.connection.time() - this.#started;
   }
 
+  /** Is aborted when the client leaves before the answer is finished. */
+  get signal(): AbortSignal {
+    return (this.#abort ??= new AbortController()).signal;
+  }
+
+  /** Tells whether the client knows HTTP/1.1. */
+  supportsHttp11(): boolean {
+    return this.version === "HTTP/1.1";
+  }
+
+  /** Writes to the answer; see {@linkcode HTTPConnection.write}. */
+  write(chunk: Data, callback?: () => unknown): Future<void> {
+    return this.connection.write(chunk, callback);
+  }
+
+  /** Ends the answer; see {@linkcode HTTPConnection.finish}. */
+  finish(): void {
+    this.connection.finish();
+  }
+
+  /**
+   * Returns the certificate of the client, if the server asked for one by `clientCert` and got
+   * it; with `binaryForm` in DER.
+   */
+  getSslCertificate(options: { binaryForm: true }): Uint8Array | null;
+  /** Returns the certificate of the client. */
+  getSslCertificate(options?: { binaryForm?: false }): PeerCertificate | null;
+  getSslCertificate(
+    { binaryForm = false }: { binaryForm?: boolean } = {},
+  ): PeerCertificate | Uint8Array | null {
+    const certificate = this.connection.peerCertificate;
+    return certificate === null || !binaryForm ? certificate : new Uint8Array(certificate.raw);
+  }
+
+  /**
+   * Makes a Fetch request with the same fields and `body`, by default what came. Its URL is put
+   * together from protocol, Host and target; its signal is aborted as this one's is.
+   */
+  toFetchRequest(body: BodyInit | null = this.body.length > 0 ? this.body.slice() : null): Request {
+    const { method, signal } = this;
+    const init: RequestInit = { method, headers: this.headers.toFetchHeaders(), signal };
+    if (method !== "GET" && method !== "HEAD") init.body = body;
+    return new Request(this.fullUrl(), init);
+  }
+
+  /** Tells that the client has left; called by the connection. @ignore */
+  _clientLeft(): void {
+    this.#abort?.abort(new CancelledError("the client left"));
+  }
+
   /** Shows the request without its header fields and body: they may hold secrets. */
   toString(): string {
     return `HTTPServerRequest(protocol=${this.protocol}, host=${this.host}, ` +
@@ -174,4 +278,21 @@ export class HTTPServerRequest {
     this.#form = form;
     return form;
   }
+}
+
+// By way of the parser: a request that a server would refuse can't be made.
+function headOf(options: HTTPServerRequestOptions): RequestHead {
+  const { method = "GET", uri, version = "HTTP/1.1", host } = options;
+  const headers = options.headers?.copy() ?? new HTTPHeaders();
+  if (host !== undefined) headers.set("Host", host);
+  else if (!headers.has("Host") && version === "HTTP/1.1") headers.set("Host", "127.0.0.1");
+  const text = `${method} ${uri} ${version}\r\n${headers.toBlock()}\r\n`;
+  const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
+  const parser = new RequestParser({ maxHeaderSize: bytes.length });
+  const end = parser.parse(bytes, 0, bytes.length);
+  const { head } = parser;
+  if (end !== bytes.length || head.method !== method || head.target !== uri) {
+    throw new HTTPInputError(`Cannot make a request of ${JSON.stringify(text)}`);
+  }
+  return head;
 }

@@ -6,6 +6,7 @@ import {
   type HTTPConnection,
   HTTPHeaders,
   HTTPOutputError,
+  type HTTPServerRequest,
 } from "../http/mod.ts";
 
 const encoder = new TextEncoder();
@@ -15,7 +16,10 @@ export class FetchConnection implements HTTPConnection {
   readonly remoteIp: string;
   readonly localAddress: string;
   readonly protocol: "http" | "https";
+  readonly peerCertificate = null;
   onClose: (() => void) | null = null;
+  /** The request that is answered, once it is made. */
+  request: HTTPServerRequest | null = null;
 
   readonly #response: Future<Response>;
   readonly #method: string;
@@ -145,6 +149,7 @@ export class FetchConnection implements HTTPConnection {
     if (this.#state === "over") return;
     const { onClose } = this;
     this.onClose = null;
+    this.request?._clientLeft();
     this.#controller = null; // it is cancelled: nothing more may be said to it
     this.#end(reason);
     onClose?.();

@@ -2,7 +2,7 @@
 // ways: a piece of the request's is taken when the handler's stream wants one, and a piece of
 // the response's is read when the one before is in the kernel.
 import { Coroutine, type CoroutineGenerator, moment } from "../gen/mod.ts";
-import { accessLog, CancelledError, type Executor, Future, VERSION } from "../ioloop/mod.ts";
+import { accessLog, type Executor, Future, VERSION } from "../ioloop/mod.ts";
 import { StreamClosedError } from "../iostream/mod.ts";
 import { HTTPHeaders, type HTTPMessageDelegate, type HTTPServerRequest } from "../http/mod.ts";
 
@@ -15,7 +15,6 @@ export interface FetchContainerOptions {
   executor?: Executor;
 }
 
-const NO_BODY_METHODS: readonly string[] = ["GET", "HEAD"];
 const FRAMING_FIELDS = ["Transfer-Encoding", "Connection", "Keep-Alive"];
 
 /**
@@ -69,12 +68,10 @@ export class FetchContainer {
   }
 
   *#answer(request: HTTPServerRequest, body: BodyInit | null): CoroutineGenerator {
-    const controller = new AbortController();
-    const { connection } = request;
-    connection.onClose = () => controller.abort(new CancelledError("the client left"));
+    const { signal } = request;
     let status = 500;
     try {
-      const asked = toRequest(request, body, controller.signal);
+      const asked = request.toFetchRequest(body);
       const response = yield* Future.from(
         this.#executor === null
           ? this.#handler(asked)
@@ -83,26 +80,16 @@ export class FetchContainer {
       status = response.status;
       yield* answerWith(request, response);
     } catch (error) {
-      if (!(error instanceof StreamClosedError) || !controller.signal.aborted) throw error;
+      if (!(error instanceof StreamClosedError) || !signal.aborted) throw error;
     } finally {
       log(status, request);
     }
   }
 }
 
-/**
- * Makes a Fetch request of one of the server: its URL is put together from protocol, Host and
- * target.
- */
-export function toRequest(
-  request: HTTPServerRequest,
-  body: BodyInit | null = request.body.length > 0 ? request.body.slice() : null,
-  signal: AbortSignal | null = null,
-): Request {
-  const { method } = request;
-  const init: RequestInit = { method, headers: request.headers.toFetchHeaders(), signal };
-  if (!NO_BODY_METHODS.includes(method)) init.body = body;
-  return new Request(request.fullUrl(), init);
+/** Makes a Fetch request of one of the server; see {@linkcode HTTPServerRequest.toFetchRequest}. */
+export function toRequest(request: HTTPServerRequest): Request {
+  return request.toFetchRequest();
 }
 
 // The body of a request as a stream; the handler starts with the head.

@@ -105,7 +105,7 @@ function requestOf(
   const bytes = Uint8Array.from(`${head}\r\n`, (char) => char.charCodeAt(0));
   const parser = new RequestParser({ maxHeaderSize: bytes.length });
   parser.parse(bytes, 0, bytes.length);
-  return new HTTPServerRequest(connection, parser.head, started);
+  return connection.request = new HTTPServerRequest(parser.head, connection, started);
 }
 
 async function collect(request: Request, limit: number): Promise<Uint8Array> {
