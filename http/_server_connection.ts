@@ -672,12 +672,16 @@ export class ServerConnection
 
   #appFailed(error: unknown, request: HTTPServerRequest): void {
     if (error instanceof StreamClosedError && this.#state === State.CLOSED) return;
-    appLog.error("Uncaught exception of the application: {error}", {
-      error: describeError(error),
-    });
+    const status = error instanceof HTTPInputError ? error.status : 500;
+    if (status !== 500) this.#logMalformed(error as HTTPInputError);
+    else {
+      appLog.error("Uncaught exception of the application: {error}", {
+        error: describeError(error),
+      });
+    }
     if (!this.#due || this.#request !== request) return;
     if (this.#headWritten) this.abort(error);
-    else this._respond(500, statusLine(500), "", "", 0);
+    else this._respond(status, statusLine(status), "", "", 0);
   }
 
   // Ends the answer in progress; the state is settled before the stream goes on.
@@ -740,11 +744,15 @@ export class ServerConnection
     }
   }
 
-  #refuse(error: HTTPInputError): void {
+  #logMalformed(error: HTTPInputError): void {
     genLog.info("Malformed HTTP message from {ip}: {error}", {
       ip: this.remoteIp,
       error: error.message,
     });
+  }
+
+  #refuse(error: HTTPInputError): void {
+    this.#logMalformed(error);
     const { onClose } = this;
     const wasDue = this.#due;
     this.#request?._clientLeft();

@@ -441,3 +441,50 @@ Deno.test("writeHeaders() and write() call back when the bytes are in the kernel
   }, Calling);
   assertEquals(log, ["head", "body"]);
 });
+
+Deno.test("decompressRequest gives whole requests their plain body, within maxBodySize", async () => {
+  const seen: unknown[] = [];
+  const form = "Content-Type: application/x-www-form-urlencoded\r\n";
+  const zip = (text: string) => new Uint8Array(gzipSync(text));
+  const ask = async (body: Uint8Array, fields: string, decompressRequest: boolean) => {
+    let status = "";
+    await new IOLoop().run(function* () {
+      const server = new HTTPServer((request) => {
+        seen.push([
+          Object.keys(request.bodyArguments),
+          request.headers.get("Content-Encoding"),
+          request.headers.get("X-Consumed-Content-Encoding"),
+        ]);
+        request.connection.writeHeaders({ code: 200 }, new HTTPHeaders({ "Content-Length": "0" }));
+        request.finish();
+      }, { maxBodySize: 1000, decompressRequest });
+      const [near, far] = memoryPair();
+      server.handleStream(new IOStream(far), { transport: "tcp", hostname: "192.0.2.1", port: 1 });
+      const client = new IOStream(near);
+      client.write(post(body, fields + form));
+      status = yield* answer(client);
+      client.close();
+      yield* server.closeAllConnections();
+    }, { timeout: 20_000 });
+    return status;
+  };
+  for (const name of ["gzip", "GZIP"]) {
+    assertEquals(await ask(zip("a=1&b=2"), `Content-Encoding: ${name}\r\n`, true), "200 OK|");
+  }
+  assertEquals(seen, [[["a", "b"], null, "gzip"], [["a", "b"], null, "GZIP"]]);
+  for (
+    const [body, status] of [
+      [zip("x".repeat(1001)), "413 Content Too Large|"],
+      [zip("x".repeat(1000)), "200 OK|"],
+      [zip("a=1").subarray(0, -3), "400 Bad Request|"],
+      [new Uint8Array([...zip("a=1"), 0, 0]), "200 OK|"],
+    ] as const
+  ) {
+    assertEquals(await ask(body, "Content-Encoding: gzip\r\n", true), status);
+  }
+  assertEquals(
+    await ask(zip("a=1"), "Content-Encoding: gzip\r\n", false),
+    "400 Bad Request|",
+    "a form that is in gzip still",
+  );
+});
