@@ -486,13 +486,7 @@ export class ServerConnection
     this.#headTimed = false;
     this.#keepAlive = head.keepAlive && !limits.noKeepAlive;
     const request = this.#request = new HTTPServerRequest(head, this, this.#began);
-    if (this.#host.delegates) {
-      const delegate = this.#host.begin(this, request);
-      if (delegate !== null) {
-        this.#startStreaming(delegate, head);
-        return;
-      }
-    }
+    if (this.#host.delegates && this.#begin(request, head)) return;
     if (head.contentLength <= 0 && !head.chunked) {
       this.#dispatch();
       return;
@@ -515,6 +509,22 @@ export class ServerConnection
       });
       this.#chunks.reset();
     }
+  }
+
+  // Whether a delegate takes the request, or failed to.
+  #begin(request: HTTPServerRequest, head: RequestHead): boolean {
+    try {
+      const delegate = this.#host.begin(this, request);
+      if (delegate === null) return false;
+      this.#startStreaming(delegate, head);
+    } catch (error) {
+      if (!this.#due) { // nobody took it: its body is nobody's
+        this.#state = State.BODY;
+        this.#beginAnswer();
+      }
+      this.#inputFailed(error);
+    }
+    return true;
   }
 
   #startStreaming(delegate: HTTPMessageDelegate, head: RequestHead): void {

@@ -364,6 +364,23 @@ Deno.test("a delegate that fails is logged once, answered with 500, and told not
   }
 });
 
+Deno.test("a request that nobody takes because startRequest() throws is answered with 500", async () => {
+  class Refusing extends Noting {
+    constructor(connection: HTTPConnection) {
+      super(connection);
+      throw new RangeError("in startRequest");
+    }
+  }
+  const { matched } = await expectLog(appLog, /in startRequest/, async () => {
+    await talk(function* ({ client, send }) {
+      send(post("hello"));
+      assertEquals(yield* answer(client), "500 Internal Server Error|");
+      assertEquals((yield* client.readUntilClose()).length, 0);
+    }, Refusing);
+  });
+  assertEquals(matched.length, 1);
+});
+
 Deno.test("HTTP1ServerConnection.startServing() serves one stream, and close() ends it", async () => {
   const delegates: Noting[] = [];
   const ended: string[] = [];
