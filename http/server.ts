@@ -1,5 +1,6 @@
 import { Future } from "../ioloop/mod.ts";
 import {
+  type DrainOptions,
   type IOStream,
   SSLIOStream,
   StreamClosedError,
@@ -185,6 +186,11 @@ export class HTTPServer extends TCPServer implements HTTPServerConnectionDelegat
       },
     });
     return result;
+  }
+
+  /** Ends the server as {@linkcode shutdown} does, with `timeout` as its grace. */
+  override drain({ timeout }: DrainOptions = {}): Future<ShutdownResult> {
+    return this.shutdown(timeout === undefined ? {} : { grace: timeout });
   }
 
   // Requests that nobody takes as they arrive are spared the asking.

@@ -362,6 +362,22 @@ Deno.test("HTTPServer.shutdown() cuts what is left after its grace and says how 
   });
 });
 
+Deno.test("HTTPServer.drain() ends idle connections at once, and cuts others after its timeout", () =>
+  serveInMemory(never, async ({ client, server }) => {
+    assertEquals(await server.drain(), { cut: 0 });
+    await client.rest();
+  }).then(() =>
+    serveInMemory(never, async ({ client, server, tick }) => {
+      await client.send(GET);
+      await tick(0);
+      const drain = server.drain({ timeout: 100 });
+      await tick(99);
+      assert(!drain.done());
+      await tick(1);
+      assertEquals(drain.result(), { cut: 1 });
+    })
+  ));
+
 Deno.test("HTTPServer.shutdown() cuts a head in progress after its grace", () =>
   serveInMemory(never, async ({ client, server, tick }) => {
     await client.send("GET / HT");
