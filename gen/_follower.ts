@@ -8,9 +8,14 @@ import type { FutureListener } from "../ioloop/mod.ts";
 export class Follower extends Future<unknown> implements FutureListener {
   #source: Future<unknown> | null = null; // where its result lies
 
+  /** What it failed as; null if it did not. @ignore */
+  _failedAs: Future<unknown> | null = null;
+
   _settled(future: Future<unknown>): void {
-    if (!future._fulfilled) this._settle(future.cancelled() ? 3 : 2, future._value);
-    else if (!this.done()) {
+    if (!future._fulfilled) {
+      this._failedAs = future;
+      this._settle(future.cancelled() ? 3 : 2, future._value);
+    } else if (!this.done()) {
       this.#source = future; // before the listeners look
       this._settle(1, undefined);
     }

@@ -2,8 +2,12 @@
 // coroutine that yields the list) are owned: they are cancelled when one child fails or
 // when this is cancelled. Children it does not own are waited for. It is done only when
 // all children are: nothing it started runs on behind its back.
+//
+// The results stay with the children until they are read: what a queue or a lock gave goes
+// back if this is cancelled before.
 import { describeError } from "../ioloop/errors.ts";
 import { appLog, CancelledError, Future } from "../ioloop/mod.ts";
+import type { FutureListener } from "../ioloop/mod.ts";
 
 /** An error class, as `quietExceptions` takes them. */
 // deno-lint-ignore no-explicit-any -- any class of errors
@@ -17,6 +21,7 @@ interface Failure {
 /** Is a Future of the results of `children`: an array, or a record when there are keys. */
 export class Gather extends Future<unknown> {
   readonly #children: readonly Future<unknown>[];
+  readonly #listeners: readonly FutureListener[]; // one for each child
   readonly #keys: readonly string[] | null;
   readonly #quiet: readonly ErrorClass[];
   #missing: number; // children that are not done
@@ -24,6 +29,7 @@ export class Gather extends Future<unknown> {
   readonly #others: Failure[] = []; // what will be logged
   #sameTurn = false; // while true a failure with a lower index takes precedence
   #cancelled: CancelledError | null = null;
+  #results: unknown = null; // once they were read
 
   constructor(
     children: readonly Future<unknown>[],
@@ -35,16 +41,28 @@ export class Gather extends Future<unknown> {
     this.#keys = keys;
     this.#quiet = quiet;
     this.#missing = children.length;
+    this.#listeners = children.map((child, index) => ({
+      _settled: () => this.#childDone(child, index),
+    }));
     if (this.#missing === 0) this.#finish();
-    else {
-      children.forEach((child, index) =>
-        child._listen({ _settled: () => this.#childDone(child, index) })
-      );
-    }
+    else children.forEach((child, index) => child._listen(this.#listeners[index]!));
+  }
+
+  override result(): unknown {
+    return this._fulfilled ? this.#read() : super.result();
+  }
+
+  override get _value(): unknown {
+    return this._fulfilled ? this.#read() : super._value;
+  }
+
+  /** The child whose failure it failed with; null if it did not. @ignore */
+  get _failedAs(): Future<unknown> | null {
+    return this.#first === null ? null : this.#children[this.#first.index]!;
   }
 
   override cancel(reason?: unknown): boolean {
-    if (this.done()) return false;
+    if (this.done()) return this.#takeBack(reason);
     this.#cancelled ??= reason instanceof CancelledError ? reason : new CancelledError(reason);
     this.#cancelOwned(this.#cancelled);
     if (this.#mayEnd()) this.#finish();
@@ -82,10 +100,21 @@ export class Gather extends Future<unknown> {
     return child._owner !== null && child._owner === this._owner;
   }
 
-  #cancelOwned(reason: CancelledError): void {
+  // Tells whether a child could be cancelled: one that is done may take its result back.
+  #cancelOwned(reason: CancelledError): boolean {
+    let some = false;
     for (const child of this.#children) {
-      if (this.#owns(child)) child.cancel(reason); // one that is done may take its result back
+      if (this.#owns(child) && child.cancel(reason)) some = true;
     }
+    return some;
+  }
+
+  #takeBack(reason: unknown): boolean {
+    if (!this._fulfilled || this.#results !== null) return false;
+    const error = reason instanceof CancelledError ? reason : new CancelledError(reason);
+    if (!this.#cancelOwned(error)) return false;
+    this._revoke(error);
+    return true;
   }
 
   #finish(): void {
@@ -103,15 +132,24 @@ export class Gather extends Future<unknown> {
         error: describeError(error),
       });
     }
-    if (this.#cancelled !== null) this._settle(3, this.#cancelled);
+    if (this.#cancelled !== null) this.#abandon(this.#cancelled);
     else if (this.#first !== null) this._settle(2, this.#first.error);
-    else this._settle(1, this.#results());
+    else this._settle(1, undefined);
   }
 
-  #results(): unknown {
+  // What runs on is not its own, and a failure of that is not its business either.
+  #abandon(error: CancelledError): void {
+    this.#children.forEach((child, index) => child._unlisten(this.#listeners[index]!));
+    this._settle(3, error);
+  }
+
+  #read(): unknown {
+    if (this.#results !== null) return this.#results;
     const results = this.#children.map((child) => child._value);
     const keys = this.#keys;
-    if (keys === null) return results;
-    return Object.fromEntries(results.map((result, i) => [keys[i]!, result]));
+    this.#results = keys === null
+      ? results
+      : Object.fromEntries(results.map((result, i) => [keys[i]!, result]));
+    return this.#results;
   }
 }

@@ -42,7 +42,7 @@ export class Waiter<T> extends Future<T> {
   _wait(line: LinkedList<Waiter<T>>, timeout: number | undefined): this {
     if (timeout !== undefined) {
       this.#loop = IOLoop.current();
-      this.#timeout = this.#loop.callLater(timeout, () => {
+      this.#timeout = this.#loop._callLater(timeout, () => {
         this.#leave();
         this._expire(timeout);
       });

@@ -29,7 +29,8 @@ export function abortable<T>(fn: (signal: AbortSignal) => T | PromiseLike<T>): F
   const controller = new AbortController();
   const future = new Future<T>((error) => controller.abort(error));
   Future.from(fn(controller.signal))._listen({
-    _settled: (inner) => future._settle(inner._fulfilled ? 1 : 2, inner._value),
+    _settled: (inner) =>
+      future._settle(inner._fulfilled ? 1 : inner.cancelled() ? 3 : 2, inner._value),
   });
   return future;
 }

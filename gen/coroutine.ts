@@ -21,6 +21,10 @@
 // open, such as a `catch` in a delegated generator, gets the error again when CLEANUP_MS are
 // over.
 //
+// Coroutines that wake each other, or wait for promises that are done, go on in microtasks,
+// which never let the runtime look at its sockets. After MAX_RESUMED of these they wait for a
+// turn of the loop, which knows when to give way.
+//
 // Depth. A coroutine that is started inside of another one's step runs on the same stack.
 // From MAX_DEPTH on it starts in a microtask, so that recursion is limited by memory alone.
 import { _setConverter } from "../ioloop/converter.ts";
@@ -28,9 +32,10 @@ import { describeError } from "../ioloop/errors.ts";
 import { _tidyStack } from "../ioloop/error_stack.ts";
 import { _currentOwner, _enterOwner, _mayGoOn, isThenable } from "../ioloop/future.ts";
 import { appLog, BadYieldError, CancelledError, Future, IOLoop } from "../ioloop/mod.ts";
-import { _inUse, _resume } from "../ioloop/stack_context.ts";
+import { _comeBack, _here, _inUse, _resume } from "../ioloop/stack_context.ts";
 import type { FutureListener, FutureOwner, FutureScope, Timeout } from "../ioloop/mod.ts";
 import { mayCleanUp } from "./_cleanup_scan.ts";
+import { Follower } from "./_follower.ts";
 import { Gather } from "./_gather.ts";
 import { Return } from "./return.ts";
 import { Runner } from "./runner.ts";
@@ -39,6 +44,7 @@ import type { CoroutineGenerator, Yielded } from "./types.ts";
 
 const MAX_RETHROWS = 100; // times that a coroutine may swallow its cancellation
 const CLEANUP_MS = 5000; // for all the waits of a coroutine that unwinds
+const MAX_RESUMED = 256; // coroutines that go on before the loop gets a turn, some 0.1 ms
 const MAX_DEPTH = 200; // coroutines that start inside each other, on a stack for some 2,000
 
 /** Yielded, lets one turn of the loop go by; `yield` and `yield null` do the same. */
@@ -48,6 +54,9 @@ export const moment: null = null;
 export type GeneratorSource = (...args: never[]) => unknown;
 
 let depth = 0; // coroutines that are being started
+let cancelling = 0; // calls of cancel() inside each other, by way of lists and races
+const toCancel: [Coroutine<unknown>, CancelledError][] = []; // by the outermost of these
+let resumed = 0; // coroutines that went on since some had to wait for a turn
 
 /**
  * Is a running generator and the Future of its result in one. `coroutine` makes it; so do
@@ -87,10 +96,11 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   run(): this {
     if (depth === MAX_DEPTH) this.#suspend(afterMicrotask());
     else {
+      const context = _inUse ? _here() : null;
       depth++;
       this.#step(undefined, false);
       depth--;
-      this.#runner?._leaveContext();
+      if (this.#runner !== null) _comeBack(context); // the rest of this stretch is the caller's
     }
     return this;
   }
@@ -103,10 +113,26 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   override cancel(reason?: unknown): boolean {
     if (this.done()) return false;
     const error = reason instanceof CancelledError ? reason : new CancelledError(reason);
+    if (cancelling === MAX_DEPTH) {
+      toCancel.push([this as Coroutine<unknown>, error]);
+      return true;
+    }
+    cancelling++;
+    try {
+      this.#cancelAll(error);
+      if (cancelling === 1) {
+        for (const [coroutine, why] of toCancel) coroutine.#cancelAll(why); // it may get longer
+      }
+    } finally {
+      if (--cancelling === 0) toCancel.length = 0;
+    }
+    return true;
+  }
+
+  #cancelAll(error: CancelledError): void {
     let next: Future<unknown> | null = this as Coroutine<unknown>;
     while (next instanceof Coroutine) next = next.#cancelOne(error); // not by recursion
     next?.cancel(error);
-    return true;
   }
 
   // Returns what is to be cancelled next: what it waits for, if it created that.
@@ -217,21 +243,67 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   }
 
   #resume(): void {
+    if (resumed++ === MAX_RESUMED) return this.#giveWay();
     const loop = this.#loop;
     const former = loop === null ? null : IOLoop._enter(loop);
     const slow = loop === null ? null : loop._slow;
     const began = slow === null ? 0 : performance.now();
-    if (_inUse) _resume(() => this.#goOn());
+    if (_inUse) this.#goOnInContexts();
     else this.#goOn();
-    slow?.look(this.#source ?? anonymous, began);
+    if (slow !== null) loop!._look(slow, this.#source ?? anonymous, began);
     if (loop !== null) IOLoop._enter(former);
+  }
+
+  #giveWay(): void {
+    resumed = MAX_RESUMED; // all that follow wait too
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#open = resolve;
+    promise.then(() => this.#resume());
+    afterTurn(() => {
+      resumed = 0;
+      resolve();
+    }, this.#loop);
+  }
+
+  // What a context throws before the step comes out of the yield; what it throws behind it is
+  // the loop's.
+  #goOnInContexts(): void {
+    let begun = false;
+    let failure: unknown;
+    try {
+      _resume(() => {
+        begun = true;
+        this.#goOn();
+      });
+      if (begun) return;
+      failure = new Error("Cannot go on in a stack context: entering it failed");
+    } catch (error) {
+      failure = error;
+    }
+    if (begun) (this.#loop ?? IOLoop.current())._report(this.#source ?? anonymous, failure);
+    else {
+      const waiting = this.#waiting!;
+      this.#waiting = null;
+      if (waiting._owner === this) waiting.cancel("a stack context failed");
+      this.#step(failure, true);
+    }
   }
 
   #goOn(): void {
     const future = this.#waiting!;
     this.#waiting = null;
+    if (this.#cancelError !== null && !this.#unwinding) this.#logUnseen(future);
     if (future.done()) this.#step(future._value, !future._fulfilled);
     else this.#step(undefined, false); // it stopped waiting: #step throws #cancelError
+  }
+
+  // What its own child failed with, just before it was cancelled, is thrown nowhere. Of an
+  // operation, such as a write, that tells nothing that the cancellation does not.
+  #logUnseen(future: Future<unknown>): void {
+    let failed: Future<unknown> | null = future._owner === this ? future : null;
+    while (failed instanceof Follower || failed instanceof Gather) failed = failed._failedAs;
+    if (!(failed instanceof Coroutine) || !failed.done() || failed._fulfilled) return;
+    if (!(failed._value instanceof CancelledError)) logLate(failed._value);
   }
 
   #stopWaiting(future: Future<unknown>): void {
@@ -256,7 +328,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
 
   #limitCleanup(): void {
     this.#loop ??= IOLoop.current();
-    this.#cleanupTimer = this.#loop.callLater(CLEANUP_MS, () => {
+    this.#cleanupTimer = this.#loop._callLater(CLEANUP_MS, () => {
       this.#overtime = true;
       const waiting = this.#waiting;
       if (waiting === null) return;
@@ -279,11 +351,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   #threw(error: unknown): void {
     if (error instanceof Return) this.#returned(error.value as T);
     else if (this.#cancelError !== null) {
-      if (!(error instanceof CancelledError)) {
-        appLog.error("Exception in a coroutine that was cancelled: {error}", {
-          error: describeError(error),
-        });
-      }
+      if (!(error instanceof CancelledError)) logLate(error);
       this.#end(3, this.#cancelError);
     } else this.#end(error instanceof CancelledError ? 3 : 2, error);
   }
@@ -302,6 +370,11 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   _convert(value: unknown): Future<unknown> {
     if (value instanceof YieldPoint) {
       return (this.#runner ??= new Runner(this))._watch(value);
+    }
+    if (this.#cancelError !== null && isGenerator(value) && this.#mustNotWait(false)) {
+      const child = new Coroutine(value); // it ends before it began
+      child.cancel(this.#cancelError);
+      return child.run();
     }
     return convertWith(value, (child) => this._convert(child));
   }
@@ -399,6 +472,12 @@ function calledFromStep(below: (...args: never[]) => unknown): boolean {
 
 function anonymous(): void {}
 
+function logLate(error: unknown): void {
+  appLog.error("Exception in a coroutine that was cancelled: {error}", {
+    error: describeError(error),
+  });
+}
+
 function afterMicrotask(): Future<undefined> {
   const future = new Future<undefined>();
   queueMicrotask(() => future._settle(1, undefined));
@@ -411,9 +490,8 @@ function nextTurn(): Future<undefined> {
   return future;
 }
 
-function afterTurn(fn: () => void): void {
-  const loop = IOLoop.current(false);
-  if (loop?.running) loop.addCallback(fn);
+function afterTurn(fn: () => void, loop: IOLoop | null = IOLoop.current(false)): void {
+  if (loop?.running) loop._addCallback(fn);
   else setImmediate(fn);
 }
 

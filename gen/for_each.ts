@@ -6,7 +6,8 @@ import type { CoroutineGenerator } from "./types.ts";
 /**
  * Does what `for await` does, in a coroutine: gives each item of `source` to `body` and, if
  * that is a generator function or returns what can be waited for, waits for it before the
- * next item. However it ends, the source is told, by `return()` of its iterator.
+ * next item. However it ends, the source is told, by `return()` of its iterator; what that
+ * throws is logged if `body` threw before.
  *
  * @example Add up what an async iterable gives
  * ```ts
@@ -28,10 +29,10 @@ import type { CoroutineGenerator } from "./types.ts";
  * ```
  */
 export function* forEach<T>(
-  source: AsyncIterable<T>,
+  source: AsyncIterable<T> | Iterable<T | PromiseLike<T>>,
   body: (item: T) => unknown,
 ): CoroutineGenerator {
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : each(source);
   let at: "source" | "body" | "end" = "source"; // who is at work
   try {
     for (;;) {
@@ -53,9 +54,20 @@ export function* forEach<T>(
     }
   } finally {
     // A source that is at work, here when this is cancelled, ends once it has done its work.
-    const ended = at === "end" ? null : Promise.resolve(iterator.return?.());
-    if (at === "source") ended?.catch(logFailure);
-    else if (at === "body") yield ended;
+    const ended = at === "end" ? null : end(iterator);
+    if (at === "body") yield ended;
+  }
+}
+
+async function* each<T>(source: Iterable<T | PromiseLike<T>>): AsyncGenerator<T> {
+  yield* source;
+}
+
+async function end(iterator: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch (error) {
+    logFailure(error);
   }
 }
 

@@ -54,7 +54,13 @@ export * as queues from "./queues.ts";
 export type { WaitOptions } from "./_waiter.ts";
 export { Return } from "./return.ts";
 export { Arguments } from "./arguments.ts";
-export type { CoroutineGenerator, Yieldable, Yielded } from "./types.ts";
+export type {
+  CoroutineGenerator,
+  MaybeYieldable,
+  MaybeYieldables,
+  Yieldable,
+  Yielded,
+} from "./types.ts";
 export type { ErrorClass } from "./_gather.ts";
 export {
   KeyReuseError,

@@ -1,7 +1,7 @@
 import type { Future } from "../ioloop/mod.ts";
 import { convertYielded } from "./coroutine.ts";
 import { type ErrorClass, Gather } from "./_gather.ts";
-import type { Yielded } from "./types.ts";
+import type { MaybeYieldables, Yielded } from "./types.ts";
 
 /** Options of {@linkcode multi}. */
 export interface MultiOptions {
@@ -32,9 +32,7 @@ export type Multi<C> = Future<Yielded<C>>;
  * assertEquals(await main(), 4);
  * ```
  */
-export function multi<
-  const C extends readonly unknown[] | Readonly<Record<string, unknown>>,
->(
+export function multi<const C extends MaybeYieldables>(
   children: C,
   { quietExceptions = [] }: MultiOptions = {},
 ): Multi<C> {

@@ -3,7 +3,7 @@ import { appLog, CancelledError } from "../ioloop/mod.ts";
 import type { Future } from "../ioloop/mod.ts";
 import { convertYielded } from "./coroutine.ts";
 import { Follower } from "./_follower.ts";
-import type { Yielded } from "./types.ts";
+import type { MaybeYieldables, Yielded } from "./types.ts";
 
 class Race extends Follower {
   readonly #children: readonly Future<unknown>[];
@@ -20,8 +20,9 @@ class Race extends Follower {
   override cancel(reason?: unknown): boolean {
     if (this.done()) return this._takeBack(reason);
     const error = reason instanceof CancelledError ? reason : new CancelledError(reason);
-    if (this.#first !== null) this.#first.cancel(error);
+    const first = this.#first;
     this.#first = null;
+    if (first !== null && !first.cancel(error)) logIfFailed(first); // nobody will see it now
     this.#end(error);
     return true;
   }
@@ -32,7 +33,7 @@ class Race extends Follower {
       this.#first = child;
       queueMicrotask(() => this.#end(LOST));
     } else {
-      if (!child._fulfilled && !child.cancelled()) logLoser(child._value);
+      logIfFailed(child);
       if (this.#reason !== null) this.#settleIfOver();
     }
   }
@@ -60,8 +61,11 @@ class Race extends Follower {
 
 const LOST = new CancelledError("another one was first");
 
-function logLoser(error: unknown): void {
-  appLog.error("Exception in Future that lost a race: {error}", { error: describeError(error) });
+function logIfFailed(child: Future<unknown>): void {
+  if (child._fulfilled || child.cancelled()) return;
+  appLog.error("Exception in Future that lost a race: {error}", {
+    error: describeError(child._value),
+  });
 }
 
 /**
@@ -86,9 +90,9 @@ function logLoser(error: unknown): void {
  * });
  * ```
  */
-export function race<
-  const C extends readonly unknown[] | Readonly<Record<string, unknown>>,
->(children: C): Future<Yielded<C[keyof C & (C extends readonly unknown[] ? number : string)]>> {
+export function race<const C extends MaybeYieldables>(
+  children: C,
+): Future<Yielded<C[keyof C & (C extends readonly unknown[] ? number : string)]>> {
   const futures = Object.values(children).map(convertYielded);
   if (futures.length === 0) throw new TypeError("Cannot race: there are no children");
   return new Race(futures) as Future<unknown> as ReturnType<typeof race<C>>;

@@ -46,11 +46,13 @@ export function returnFuture<This, A extends unknown[], R extends unknown[]>(
   return function (this: This, ...args: unknown[]): Future<CallbackResult<R>> {
     const callback = args[place] as ((...result: unknown[]) => unknown) | null | undefined;
     const future = new Future<unknown>();
-    args[place] = (result: unknown) => void future._settle(1, result);
     let begun = false; // until then errors are the caller's
-    const returned: unknown = new ExceptionStackContext((error) =>
-      begun && future._settle(2, error)
-    ).run(() => fn.apply(this, args as Parameters<typeof fn>));
+    const context = new ExceptionStackContext((error) => begun && future._settle(2, error));
+    args[place] = (result: unknown) => {
+      context.deactivate(); // what is started from now on is not its business
+      future._settle(1, result);
+    };
+    const returned: unknown = context.run(() => fn.apply(this, args as Parameters<typeof fn>));
     begun = true;
     if (returned !== undefined) throw new ReturnValueIgnoredError(returned);
     if (callback) IOLoop.current().addFuture(future, () => callback(future.result()));

@@ -26,12 +26,11 @@ export class Runner {
   #watches: Watch[] = []; // yield points that were not ready when last looked at
   #pollQueued = false;
   readonly #context = new ExceptionStackContext((error) => this.handleException(error));
-  readonly #leave: () => void; // leaves the context, where it was entered
 
   /** Makes the table of a coroutine, whose code runs at the moment. */
   constructor(coroutine: RunnerCoroutine) {
     this.#coroutine = coroutine;
-    this.#leave = _enterHere(this.#context);
+    _enterHere(this.#context);
   }
 
   /** Looks again at the yield points that were not ready; the coroutine goes on if one is. */
@@ -122,11 +121,6 @@ export class Runner {
     return keys.length > 0 ? new LeakedCallbackError(keys) : null;
   }
 
-  /** Ends the stretch of work in which the coroutine was started: the rest is its caller's. @ignore */
-  _leaveContext(): void {
-    this.#leave();
-  }
-
   /** The coroutine has ended: what it starts no more belongs to it. @ignore */
   _closeContext(): void {
     this.#context.deactivate();
@@ -137,7 +131,7 @@ class Watch extends Future<unknown> {
   readonly #point: YieldPoint<unknown>;
 
   constructor(point: YieldPoint<unknown>) {
-    super();
+    super((error) => point._cancel(error));
     this.#point = point;
   }
 

@@ -1,7 +1,7 @@
 import type { Future } from "../ioloop/mod.ts";
 import { convertYielded, Coroutine } from "./coroutine.ts";
 import { Follower } from "./_follower.ts";
-import type { Yielded } from "./types.ts";
+import type { MaybeYieldable, Yielded } from "./types.ts";
 
 class Shield extends Follower {
   override cancel(reason?: unknown): boolean {
@@ -14,7 +14,7 @@ class Shield extends Follower {
  * work ends first, then the coroutine is cancelled. Nor does a coroutine end with its request
  * while it is shielded.
  */
-export function shield<Y>(yieldable: Y): Future<Yielded<Y>> {
+export function shield<Y extends MaybeYieldable>(yieldable: Y): Future<Yielded<Y>> {
   const inner = convertYielded(yieldable) as Future<unknown>;
   if (inner instanceof Coroutine) inner._leaveScope();
   const outer = new Shield();

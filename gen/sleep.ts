@@ -16,6 +16,6 @@ import { Future, IOLoop } from "../ioloop/mod.ts";
 export function sleep(ms: number): Future<void> {
   const loop = IOLoop.current();
   const future = new Future<void>(() => loop.removeTimeout(timeout));
-  const timeout = loop.callLater(ms, () => future.setResult());
+  const timeout = loop._callLater(ms, () => future.setResult());
   return future;
 }

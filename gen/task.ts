@@ -59,8 +59,16 @@ export function Task<
 ): Task<TaskResult<R>>;
 export function Task(target: unknown, ...rest: unknown[]): Task<unknown> {
   const future = new Future<unknown>();
-  const callback = (...results: unknown[]) => void future._settle(1, _singleResult(results));
-  const result = new ExceptionStackContext((error) => future._settle(2, error)).run(() =>
+  const context = new ExceptionStackContext((error) => {
+    context.deactivate();
+    return future._settle(2, error);
+  });
+  // What is started once it is done is not its business: contexts must not pile up.
+  const callback = (...results: unknown[]) => {
+    context.deactivate();
+    future._settle(1, _singleResult(results));
+  };
+  const result = context.run(() =>
     typeof target === "function"
       ? target(...rest, callback)
       : (target as Record<PropertyKey, (...args: unknown[]) => unknown>)[

@@ -16,6 +16,15 @@ export type Yieldable<T> =
   | CoroutineGenerator<T>
   | { readonly [K in keyof T]: Yieldable<T[K]> };
 
+/**
+ * Is what may be waited for as far as the compiler can tell: an object, whose class may be one
+ * that was registered, or nothing. Text and numbers never are.
+ */
+export type MaybeYieldable = object | null | undefined;
+
+/** Is several of these. */
+export type MaybeYieldables = readonly MaybeYieldable[] | Readonly<Record<string, MaybeYieldable>>;
+
 /** Is the type of the result of yielding a `Y`. */
 export type Yielded<Y> = Y extends Future<infer T> ? T
   : Y extends YieldPoint<infer T> ? T

@@ -1,7 +1,7 @@
 import { CancelledError, type Future } from "../ioloop/mod.ts";
 import { convertYielded } from "./coroutine.ts";
 import { Follower } from "./_follower.ts";
-import type { Yielded } from "./types.ts";
+import type { MaybeYieldable, Yielded } from "./types.ts";
 
 class Signalled extends Follower {
   readonly #inner: Future<unknown>;
@@ -25,6 +25,7 @@ class Signalled extends Follower {
     const error = reason instanceof CancelledError ? reason : new CancelledError(reason);
     if (this.#inner._owner !== this._owner || !this.#inner.cancel(error)) {
       this.#signal.removeEventListener("abort", this.#abort);
+      this.#inner._unlisten(this); // its failure is its owner's
       this._settle(3, error);
     }
     return true;
@@ -57,6 +58,9 @@ class Signalled extends Follower {
  * assert(future.cancelled());
  * ```
  */
-export function withSignal<Y>(signal: AbortSignal, yieldable: Y): Future<Yielded<Y>> {
+export function withSignal<Y extends MaybeYieldable>(
+  signal: AbortSignal,
+  yieldable: Y,
+): Future<Yielded<Y>> {
   return new Signalled(signal, convertYielded(yieldable)) as Future<unknown> as Future<Yielded<Y>>;
 }

@@ -4,7 +4,7 @@ import type { Future, Timeout } from "../ioloop/mod.ts";
 import { convertYielded } from "./coroutine.ts";
 import { Follower } from "./_follower.ts";
 import type { ErrorClass } from "./_gather.ts";
-import type { Yielded } from "./types.ts";
+import type { MaybeYieldable, Yielded } from "./types.ts";
 
 /** Options of {@linkcode withTimeout}. */
 export interface WithTimeoutOptions {
@@ -32,7 +32,7 @@ export interface WithTimeoutOptions {
  * await assertRejects(() => new IOLoop().run(() => withTimeout(5, sleep(1000))), TimeoutError);
  * ```
  */
-export function withTimeout<Y>(
+export function withTimeout<Y extends MaybeYieldable>(
   ms: number,
   yieldable: Y,
   { quietExceptions = [], cancel = true }: WithTimeoutOptions = {},
@@ -61,7 +61,7 @@ class Timed extends Follower {
     super();
     this.#inner = inner;
     this.#quiet = quiet;
-    this.#timeout = this.#loop.callLater(ms, () => {
+    this.#timeout = this.#loop._callLater(ms, () => {
       this.#expired = new TimeoutError(`Timed out after ${ms} ms`);
       // What cannot be cancelled (a shield) or shall not be is not waited for.
       if (!cancel || !inner.cancel(this.#expired)) this._settle(2, this.#expired);
@@ -75,6 +75,7 @@ class Timed extends Follower {
     if (this.#inner._owner === this._owner) this.#inner.cancel(error);
     else {
       this.#loop.removeTimeout(this.#timeout);
+      this.#inner._unlisten(this); // its failure is its owner's
       this._settle(3, error);
     }
     return true;

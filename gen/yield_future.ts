@@ -1,9 +1,11 @@
-import { Future } from "../ioloop/mod.ts";
+import { _currentOwner } from "../ioloop/future.ts";
+import { type CancelledError, Future } from "../ioloop/mod.ts";
 import { YieldPoint } from "./yield_point.ts";
 import type { YieldPointRunner } from "./yield_point.ts";
 
 class YieldFuturePoint<T> extends YieldPoint<T> {
   readonly #future: Future<T>;
+  readonly #owner = _currentOwner();
   #runner: YieldPointRunner | null = null; // there while it is waited for
 
   constructor(future: Future<T>) {
@@ -20,6 +22,10 @@ class YieldFuturePoint<T> extends YieldPoint<T> {
 
   isReady(): boolean {
     return this.#runner === null || this.#runner.isReady(this);
+  }
+
+  override _cancel(error: CancelledError): void {
+    if (this.#future._owner === this.#owner) this.#future.cancel(error);
   }
 
   getResult(): T {

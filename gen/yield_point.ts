@@ -1,4 +1,5 @@
 import { _throwAtYield } from "../ioloop/future.ts";
+import type { CancelledError } from "../ioloop/mod.ts";
 
 /**
  * Is what a {@linkcode YieldPoint} needs of the coroutine that yielded it; `Runner` is it.
@@ -48,6 +49,9 @@ export abstract class YieldPoint<T> {
   abstract isReady(): boolean;
   /** Returns the result, or throws what the work failed with. */
   abstract getResult(): T;
+
+  /** Ends the work: the coroutine that waits was cancelled. @ignore */
+  _cancel(_error: CancelledError): void {}
 
   /** Makes `yield* point` the typed form of `yield point`. */
   [Symbol.iterator](): Iterator<YieldPoint<T>, T, unknown> {

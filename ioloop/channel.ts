@@ -161,6 +161,7 @@ export class Channel<T> {
     this.#inFlight = false;
     if (this.#closed) return;
     this.#error = error;
-    if (this.#interest & READ) this.#enqueue(true);
+    // A source that fails at once, again and again, must not count as one that brings something.
+    if (this.#interest & READ) this.#enqueue(false);
   };
 }

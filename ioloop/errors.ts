@@ -48,10 +48,24 @@ export class BadYieldError extends Error {
   }
 }
 
-/** Says what went wrong in one line or, for an error, with its stack. It never throws. */
+const MAX_CAUSES = 5; // that are shown, and errors of an AggregateError: some are circular
+
+/**
+ * Says what went wrong in one line or, for an error, with its stack and those of the errors
+ * that led to it. It never throws.
+ */
 export function describeError(error: unknown): string {
+  return describe(error, MAX_CAUSES);
+}
+
+function describe(error: unknown, causes: number): string {
   try {
-    return error instanceof Error ? error.stack ?? String(error) : Deno.inspect(error);
+    if (!(error instanceof Error)) return Deno.inspect(error);
+    const text = error.stack ?? String(error);
+    if (causes === 0) return text;
+    const parts: unknown[] = error instanceof AggregateError ? error.errors.slice(0, causes) : [];
+    if (error.cause !== undefined) parts.push(error.cause);
+    return [text, ...parts.map((part) => `Caused by ${describe(part, causes - 1)}`)].join("\n");
   } catch {
     return "an error that cannot be shown"; // a getter of it throws
   }

@@ -280,8 +280,10 @@ export class Future<T> implements PromiseLike<T> {
     this.#onCancel = null;
     const listeners = this.#listeners;
     this.#listeners = null;
-    if (listeners !== null) tell(this, listeners);
-    else if (state === State.FAILED && !this.#observed) watchFailure(this);
+    if (listeners !== null) {
+      this.#observed = true;
+      tell(this, listeners);
+    } else if (state === State.FAILED && !this.#observed) watchFailure(this);
     return true;
   }
 
@@ -302,15 +304,17 @@ export class Future<T> implements PromiseLike<T> {
    * @ignore
    */
   _listen(listener: FutureListener): void {
-    this.#observed = true;
-    if (this.#state !== State.PENDING) listener._settled(this);
-    else if (this.#listeners === null) this.#listeners = listener;
+    if (this.#state !== State.PENDING) {
+      this.#observed = true;
+      listener._settled(this);
+    } else if (this.#listeners === null) this.#listeners = listener;
     else if (Array.isArray(this.#listeners)) this.#listeners.push(listener);
     else this.#listeners = [this.#listeners, listener];
   }
 
   /**
-   * Removes an internal listener that need not be told any more.
+   * Removes an internal listener that need not be told any more, and that will not see a
+   * failure.
    *
    * @ignore
    */
@@ -319,6 +323,7 @@ export class Future<T> implements PromiseLike<T> {
     else if (Array.isArray(this.#listeners)) {
       const at = this.#listeners.indexOf(listener);
       if (at >= 0) this.#listeners.splice(at, 1);
+      if (this.#listeners.length === 0) this.#listeners = null;
     }
   }
 
@@ -540,7 +545,7 @@ function reportSuspects(): void {
   const batch = suspects;
   suspects = [];
   for (const future of batch) {
-    if (future._observed) continue;
+    if (future._observed || future._value instanceof CancelledError) continue;
     appLog.error("Future exception was never retrieved: {error}", {
       error: describeError(future._value),
     });

@@ -15,7 +15,9 @@
 // Turns that follow each other without a completion or a timer are a streak. Microtasks
 // alone never let the runtime look at its sockets, so after MAX_STREAK turns or STREAK_MS
 // the next turn waits for a macrotask (`setImmediate` costs about 1 us; `setTimeout(0)`
-// some 2 ms). An endless chain of callbacks starves neither sockets nor timers.
+// some 2 ms). That serves the timers, but the runtime looks at its sockets only every 61st
+// time that it goes round without resting. So while no completion comes, it is let go round
+// that often every LOOK_MS. An endless chain of callbacks starves neither sockets nor timers.
 import { ERROR, NONE, READ, WRITE } from "./channel.ts";
 import type { Channel, ChannelLoop } from "./channel.ts";
 import { Configurable } from "./configurable.ts";
@@ -36,6 +38,9 @@ import { Timeout, TimeoutHeap } from "./timeout_heap.ts";
 
 const MAX_STREAK = 64; // some 25 us of empty turns
 const STREAK_MS = 1;
+const NO_ARGUMENTS: readonly unknown[] = [];
+const LOOK_MS = 2; // 61 rounds take some 0.1 ms
+const LOOK_ROUNDS = 61; // the event interval of tokio, below Deno
 const MAX_TIMER_MS = 0x7fffffff; // what setTimeout takes; later deadlines are armed again
 
 /** A callback of any shape; its arguments come from whoever adds it. */
@@ -105,6 +110,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
   readonly ERROR: number = ERROR;
 
   static #current: IOLoop | null = null;
+  static readonly #running = new Set<IOLoop>();
 
   readonly #timeFunc: () => number;
   #state: State = State.STOPPED;
@@ -129,6 +135,9 @@ export class IOLoop extends Configurable implements ChannelLoop {
   #streak = 0; // turns since the last completion or timer
   #streakBegan = 0;
   #immediate: ReturnType<typeof setImmediate> | null = null; // the streak gives way
+  #rounds = 0; // of the runtime until it has given way
+  #gaveWay = false; // at the end of a streak, and no completion came since
+  #looked = 0; // about when the runtime last looked at its sockets
   #timer: unknown = null;
   #timerDeadline = Infinity; // what the runtime timer is set for
   #turnTime = 0; // loop.time() when the turn began
@@ -234,6 +243,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
     }
     this.#state = State.RUNNING;
     this.#former = IOLoop.#current;
+    IOLoop.#running.add(this);
     IOLoop.#current = this;
     this.#started = Promise.withResolvers();
     this.#woken = false;
@@ -289,7 +299,10 @@ export class IOLoop extends Configurable implements ChannelLoop {
     });
     if (timeout !== undefined) {
       handle = this.callLater(timeout, () => {
-        timedOut = future?.cancel("run() timed out") ?? false;
+        if (future === undefined || future.done()) return;
+        timedOut = true;
+        // What cannot be cancelled (a shield) is not waited for.
+        if (!future.cancel("run() timed out")) this.stop();
       });
     }
     await this.start();
@@ -413,13 +426,17 @@ export class IOLoop extends Configurable implements ChannelLoop {
     ...args: A
   ): Timeout {
     const when = deadline instanceof Date ? deadline.getTime() : deadline;
+    this.#slow?.noteAdded(callback);
+    return this.#schedule(when, _carry(callback as LoopCallback), args);
+  }
+
+  #schedule(when: number, callback: LoopCallback, args: readonly unknown[]): Timeout {
     if (typeof when !== "number" || Number.isNaN(when)) {
       throw new TypeError(
-        `Cannot add a timeout: expected a number or Date, got ${Deno.inspect(deadline)}`,
+        `Cannot add a timeout: expected a number or Date, got ${Deno.inspect(when)}`,
       );
     }
-    this.#slow?.noteAdded(callback);
-    const timeout = new Timeout(when, _carry(callback as LoopCallback), args);
+    const timeout = new Timeout(when, callback, args);
     if (this.#state === State.CLOSED) return timeout;
     this.#timeouts.push(timeout);
     if (when < this.#timerDeadline && this.running) this.#armTimer(this.time());
@@ -556,6 +573,18 @@ export class IOLoop extends Configurable implements ChannelLoop {
     });
   }
 
+  /** Calls the library's own `callback` in the next turn, outside of all contexts. @ignore */
+  _addCallback(callback: () => void): void {
+    if (this.#state === State.CLOSED) return;
+    this.#callbacks.push(callback, NO_ARGUMENTS);
+    this.#wake();
+  }
+
+  /** Calls the library's own `callback` after `delay` ms, outside of all contexts. @ignore */
+  _callLater(delay: number, callback: () => void): Timeout {
+    return this.#schedule(this.time() + delay, callback, NO_ARGUMENTS);
+  }
+
   /** Who looks at slow callbacks, if somebody does. @ignore */
   get _slow(): SlowCallbackWatch | null {
     return this.#slow;
@@ -574,7 +603,10 @@ export class IOLoop extends Configurable implements ChannelLoop {
   /** Puts a channel on the ready list. @ignore */
   _enqueue(channel: Channel<unknown>, completed: boolean): void {
     this.#ready.push(channel);
-    if (completed) this.#streak = 0;
+    if (completed) {
+      this.#streak = 0;
+      this.#gaveWay = false;
+    }
     if (completed && this.#immediate !== null) this.#resume();
     else this.#wake();
   }
@@ -606,8 +638,23 @@ export class IOLoop extends Configurable implements ChannelLoop {
     if (this.#woken || !this.running) return;
     this.#woken = true;
     if (this.#streak < MAX_STREAK) this.#open();
-    else this.#immediate = setImmediate(this.#resume);
+    else this.#giveWay();
   }
+
+  #giveWay(): void {
+    const now = performance.now();
+    const look = this.#gaveWay && now - this.#looked >= LOOK_MS;
+    if (look || !this.#gaveWay) this.#looked = now;
+    this.#gaveWay = true;
+    this.#rounds = look ? LOOK_ROUNDS : 1;
+    this.#immediate = setImmediate(this.#round);
+  }
+
+  readonly #round = (): void => {
+    this.#timeFunc(); // so a clock that is moved by hand sees that the loop is at work
+    if (--this.#rounds > 0) this.#immediate = setImmediate(this.#round);
+    else this.#resume();
+  };
 
   readonly #resume = (): void => {
     if (this.#immediate !== null) clearImmediate(this.#immediate);
@@ -660,7 +707,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
       try {
         batch[i]!._dispatch();
       } catch (error) {
-        this.handleCallbackException(batch[i], error);
+        this._report(batch[i], error);
       }
     }
     batch.length = 0;
@@ -684,16 +731,26 @@ export class IOLoop extends Configurable implements ChannelLoop {
         this.#follow(callback, result);
       }
     } catch (error) {
-      this.handleCallbackException(_unwrapped(callback), error);
+      this._report(_unwrapped(callback), error);
     }
-    if (slow !== null) this.#look(slow, _unwrapped(callback), began);
+    if (slow !== null) this._look(slow, _unwrapped(callback), began);
   }
 
-  #look(slow: SlowCallbackWatch, callback: LoopCallback, began: number): void {
+  /** Looks whether a callback, or a step of a coroutine, was slow. @ignore */
+  _look(slow: SlowCallbackWatch, callback: LoopCallback, began: number): void {
     try {
       slow.look(callback, began);
     } catch (error) {
-      this.handleCallbackException(slow.action, error);
+      this._report(slow.action, error);
+    }
+  }
+
+  /** Gives an error to `handleCallbackException`, which may be overridden and throw. @ignore */
+  _report(callback: unknown, error: unknown): void {
+    try {
+      this.handleCallbackException(callback, error);
+    } catch (failure) {
+      IOLoop.prototype.handleCallbackException(this.handleCallbackException, failure);
     }
   }
 
@@ -711,13 +768,15 @@ export class IOLoop extends Configurable implements ChannelLoop {
     try {
       _raiseIn(callback, error);
     } catch (left) {
-      this.handleCallbackException(_unwrapped(callback), left);
+      this._report(_unwrapped(callback), left);
     }
   }
 
   // The timer stays set when its timeout is removed: waking for nothing once is cheaper
   // than setting it anew each time.
   #armTimer(now: number): void {
+    // It ought to have fired: a turn came first, or the clock jumped and it never will.
+    if (this.#timerDeadline <= now) this.#dropTimer();
     const next = this.#timeouts.peek();
     if (next === undefined || next.deadline >= this.#timerDeadline) return;
     if (this.#timer !== null) this.clearTimer(this.#timer);
@@ -727,6 +786,12 @@ export class IOLoop extends Configurable implements ChannelLoop {
       MAX_TIMER_MS,
     );
     this.#timer = this.setTimer(delay, this.#timerFired);
+  }
+
+  #dropTimer(): void {
+    if (this.#timer !== null) this.clearTimer(this.#timer);
+    this.#timer = null;
+    this.#timerDeadline = Infinity;
   }
 
   readonly #timerFired = (): void => {
@@ -739,15 +804,24 @@ export class IOLoop extends Configurable implements ChannelLoop {
 
   #finish(): void {
     this.#state = State.STOPPED;
-    if (this.#timer !== null) this.clearTimer(this.#timer);
-    this.#timer = null;
-    this.#timerDeadline = Infinity;
+    this.#dropTimer();
     this.#streak = 0;
-    IOLoop.#current = this.#former;
-    this.#former = null;
+    IOLoop.#running.delete(this);
+    this.#restoreCurrent();
     const started = this.#started!;
     this.#started = null;
     started.resolve();
+  }
+
+  // Loops that run side by side may end in any order: whoever started later takes over who was
+  // current before this one, and a loop that was closed meanwhile is nobody's.
+  #restoreCurrent(): void {
+    let former = this.#former;
+    this.#former = null;
+    if (former !== null && former.#state === State.CLOSED) former = null;
+    for (const loop of IOLoop.#running) if (loop.#former === this) loop.#former = former;
+    const current = IOLoop.#current;
+    if (current === null || current === this || !current.running) IOLoop.#current = former;
   }
 }
 

@@ -45,11 +45,12 @@ export class PeriodicCallback {
   #loop: IOLoop | null = null; // there while it runs
   #timeout: Timeout | null = null; // there unless a run is in progress
   #next = 0;
+  #atWork = false; // a run is in progress, maybe one of an earlier series
 
   /**
    * Makes a stopped PeriodicCallback with a period of `callbackTime` ms.
    *
-   * @throws {RangeError} when `callbackTime` is not above 0.
+   * @throws {RangeError} when `callbackTime` is not above 0, or `jitter` not from 0 to 1.
    */
   constructor(
     callback: () => unknown,
@@ -59,6 +60,11 @@ export class PeriodicCallback {
     if (!(callbackTime > 0)) {
       throw new RangeError(
         `Cannot make a PeriodicCallback: its period must be above 0 ms, got ${callbackTime}`,
+      );
+    }
+    if (!(jitter >= 0 && jitter <= 1)) {
+      throw new RangeError(
+        `Cannot make a PeriodicCallback: its jitter must be from 0 to 1, got ${jitter}`,
       );
     }
     this.callback = callback;
@@ -90,28 +96,29 @@ export class PeriodicCallback {
   readonly #run = (): void => {
     const loop = this.#loop!;
     this.#timeout = null;
+    if (this.#atWork) return this.#schedule();
+    this.#atWork = true;
     try {
       const result = this.callback();
       if (_isWork(result)) {
         const future = _toFuture(result);
         future._listen({
           _settled: () => {
-            if (!future._fulfilled) {
-              loop.handleCallbackException(this.callback, future._value);
-            }
+            if (!future._fulfilled) loop._report(this.callback, future._value);
             this.#afterRun(loop);
           },
         });
         return;
       }
     } catch (error) {
-      loop.handleCallbackException(this.callback, error);
+      loop._report(this.callback, error);
     }
     this.#afterRun(loop);
   };
 
   // A stop() during the run, or a stop() and start(), ends or replaces this series.
   #afterRun(loop: IOLoop): void {
+    this.#atWork = false;
     if (this.#loop === loop && this.#timeout === null) this.#schedule();
   }
 

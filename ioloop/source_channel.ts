@@ -1,3 +1,6 @@
+// A read or accept that is in flight can't be called back. When a source is removed from the
+// loop and added again, its new channel takes over the operation of the old one: what that
+// brings would be lost, and the runtime refuses a second accept beside it.
 import { Channel } from "./channel.ts";
 import type { ChannelLoop, ChannelOwner } from "./channel.ts";
 import type { Transport } from "./transport.ts";
@@ -12,24 +15,35 @@ export type Taken<S extends Source> = S extends Transport ? Uint8Array | null
   : S extends Deno.Listener<infer C> ? C
   : never;
 
+interface Operation {
+  readonly outcome: Promise<number | null | Deno.Conn>;
+  readonly chunk: Uint8Array | null; // what a read fills
+  channel: unknown; // who takes what it brings
+}
+
+const operations = new WeakMap<Source, Operation>(); // that are in flight, or not taken yet
+
 /** Is the channel that `addHandler` returns: it hands over what arrived, and writes. */
 export class SourceChannel<S extends Source = Source> {
   readonly #source: S;
   readonly #channel: Channel<number | null | Deno.Conn>;
-  #chunk: Uint8Array | null = null; // what the read in flight, or the one that arrived, fills
 
   /** Is made by the loop. */
   constructor(loop: ChannelLoop, source: S, ready: (events: number) => void) {
     this.#source = source;
     const owner: ChannelOwner<number | null | Deno.Conn> = {
       begin: () => {
-        if ("accept" in source) return source.accept();
-        this.#chunk = new Uint8Array(CHUNK_SIZE);
-        return source.read(this.#chunk);
+        const operation = operations.get(source) ?? beginOperation(source);
+        operations.set(source, operation);
+        operation.channel = this;
+        return operation.outcome;
       },
       ready,
       discard: (arrived) => {
-        if (typeof arrived === "object") arrived?.close();
+        if (typeof arrived === "number" || arrived === null) return; // it waits for a new channel
+        if (operations.get(source)?.channel !== this) return; // it is a new one's
+        operations.delete(source);
+        arrived.close();
       },
     };
     this.#channel = new Channel(loop, owner);
@@ -47,11 +61,18 @@ export class SourceChannel<S extends Source = Source> {
    * @throws what the read or accept failed with.
    */
   take(): Taken<S> | undefined {
-    const arrived = this.#channel.take();
-    if (typeof arrived !== "number") return arrived as Taken<S> | undefined;
-    const bytes = this.#chunk!.subarray(0, arrived);
-    this.#chunk = null;
-    return bytes as Taken<S>;
+    const chunk = operations.get(this.#source)?.chunk;
+    let arrived;
+    try {
+      arrived = this.#channel.take();
+    } catch (error) {
+      operations.delete(this.#source);
+      throw error;
+    }
+    if (arrived !== undefined) operations.delete(this.#source);
+    return (typeof arrived === "number" ? chunk!.subarray(0, arrived) : arrived) as
+      | Taken<S>
+      | undefined;
   }
 
   /**
@@ -79,4 +100,10 @@ export class SourceChannel<S extends Source = Source> {
   close(): void {
     this.#channel.close();
   }
+}
+
+function beginOperation(source: Source): Operation {
+  if ("accept" in source) return { outcome: source.accept(), chunk: null, channel: null };
+  const chunk = new Uint8Array(CHUNK_SIZE);
+  return { outcome: source.read(chunk), chunk, channel: null };
 }

@@ -14,7 +14,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { _isWork, _toFuture } from "./converter.ts";
 import type { Future } from "./future.ts";
 
-interface Frame {
+/** Is a link of the chain. @ignore */
+export interface Frame {
   readonly context: BaseStackContext;
   readonly parent: Frame | null;
   readonly watched: boolean; // somewhere in the chain is a StackContext, which sees each step
@@ -214,8 +215,12 @@ export function wrap<F extends AnyFunction | null | undefined>(fn: F): F {
   const run = function (this: unknown, ...args: unknown[]): unknown {
     return inSnapshot(enterAll, frame, () => inner.apply(this, args));
   };
-  Object.defineProperty(run, "name", { value: inner.name, configurable: true });
-  return Object.assign(run, { [WRAPPED]: { fn: inner, frame } }) as AnyFunction as F;
+  return mark(run, inner, frame) as F;
+}
+
+function mark(run: AnyFunction, fn: AnyFunction, frame: Frame | null): AnyFunction {
+  Object.defineProperty(run, "name", { value: fn.name, configurable: true });
+  return Object.assign(run, { [WRAPPED]: { fn, frame } });
 }
 
 /**
@@ -228,14 +233,18 @@ export function wrap<F extends AnyFunction | null | undefined>(fn: F): F {
  * import { sleep } from "@waterspout/waterspout/gen";
  * import { assertEquals } from "@std/assert";
  *
- * let steps = 0;
- * const counting = new StackContext(() => ({ enter: () => void steps++ }));
+ * let inside = false;
+ * const context = new StackContext(() => ({
+ *   enter: () => void (inside = true),
+ *   exit: () => void (inside = false),
+ * }));
  * await new IOLoop().run(function* () {
- *   yield* runWithStackContext(counting, function* () {
+ *   yield* runWithStackContext(context, function* () {
  *     yield* sleep(1);
+ *     assertEquals(inside, true);
  *   });
+ *   assertEquals(inside, false);
  * });
- * assertEquals(steps, 2); // before the sleep and behind it
  * ```
  */
 export function runWithStackContext<T>(
@@ -258,12 +267,17 @@ export function runWithStackContext(
 }
 
 /**
- * Wraps a function that is called later, if it is added inside of a context.
+ * Wraps a function that is called later, if it is added inside of a context. It is brought the
+ * contexts only: a snapshot of everything holds the snapshot that it was made in, so that a
+ * callback which adds itself for ever would leave an endless chain of them.
  *
  * @ignore
  */
 export function _carry<F extends AnyFunction>(fn: F): F {
-  return _inUse && current() !== null ? wrap(fn) : fn;
+  const frame = current();
+  if (frame === null || WRAPPED in fn) return fn;
+  const run = (...args: unknown[]) => enterAll(frame, () => fn(...args));
+  return mark(run, fn, frame) as F;
 }
 
 /**
@@ -299,15 +313,32 @@ export function _resume(step: () => void): void {
 }
 
 /**
- * Enters `context` for the rest of the work that runs now, and returns what leaves it again.
+ * Enters `context` for the rest of the work that runs now.
  *
  * @ignore
  */
-export function _enterHere(context: ExceptionStackContext): () => void {
+export function _enterHere(context: ExceptionStackContext): void {
   _inUse = true;
-  const former = storage.getStore() ?? null;
   storage.enterWith(frameOf(context, current()));
-  return () => storage.enterWith(former);
+}
+
+/**
+ * Notes the contexts of here and now, for {@linkcode _comeBack}.
+ *
+ * @ignore
+ */
+export function _here(): Frame | null {
+  return storage.getStore() ?? null;
+}
+
+/**
+ * Comes back, for the rest of the work that runs now, from contexts that were entered by
+ * {@linkcode _enterHere}.
+ *
+ * @ignore
+ */
+export function _comeBack(frame: Frame | null): void {
+  storage.enterWith(frame);
 }
 
 function frameOf(context: BaseStackContext, parent: Frame | null): Frame {

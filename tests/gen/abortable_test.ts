@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import { abortable, CancelledError, coroutine } from "../../gen/mod.ts";
-import type { Future } from "../../ioloop/mod.ts";
+import { Future } from "../../ioloop/mod.ts";
 
 Deno.test("abortable() gives the result or the failure of a promise, or a plain value", async () => {
   const future = abortable(() => Promise.resolve(42));
@@ -52,4 +52,12 @@ Deno.test("abortable() ends a real fetch, whose connection is closed", async () 
   assertEquals(await conn.read(buffer), null);
   conn.close();
   listener.close();
+});
+
+// It failed, as with any other error, and was logged as lost.
+Deno.test("abortable() is cancelled when what it waits for is", () => {
+  const inner = new Future<void>();
+  const future = abortable(() => inner);
+  inner.cancel();
+  assert(future.cancelled());
 });

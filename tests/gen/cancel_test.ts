@@ -651,8 +651,8 @@ Deno.test("a finally that waits for what is not its own is cut off at the limit"
 Deno.test("a finally that ends in time leaves no timer behind", async () => {
   await withFakeLoop(async (tick, loop) => {
     let timeouts = 0;
-    const [callLater, removeTimeout] = [loop.callLater.bind(loop), loop.removeTimeout.bind(loop)];
-    loop.callLater = (...args) => {
+    const [callLater, removeTimeout] = [loop._callLater.bind(loop), loop.removeTimeout.bind(loop)];
+    loop._callLater = (...args) => {
       timeouts++;
       return callLater(...args);
     };
@@ -771,4 +771,110 @@ Deno.test("cancel() of a coroutine in a read abandons it, and its bytes are ther
     stream.close();
     far.close();
   });
+});
+
+// A bracket or quote in a template, a RegExp behind `)`, a bound function: the `finally` was not
+// found, and its clean-up was cut short.
+Deno.test("a finally that yields is found wherever it stands in the source", async () => {
+  const tries = "try{yield*sleep(1e3)}finally{yield*sleep(1);log.push('clean')}";
+  const sources = [
+    `function*(){const a=\`http://x\`\n${tries}\nconst b=\`http://y\`}`,
+    `function*(){void \`it's\`;${tries}void \`it's\`}`,
+    `function*(){let i=1;i++/2;${tries}i/2}`,
+    `function*(){let i=[1][0]/2;${tries}i/2}`,
+    `function*(){if(log)/[\`/]{/.test('');${tries}}`,
+    `function*(){const t=\`a\${\`b\${{a:1}.a}\`}\`;${tries}}`,
+    `({*["a b"](){${tries}}})["a b"]`,
+    `(function*(){${tries}}).bind(null)`,
+    `new Proxy(function*(){${tries}},{})`,
+    `function*(){try{yield*sleep(1e3)}finally/*{*/\n{for(;;){yield*sleep(1);break}log.push('clean')}}`,
+  ];
+  for (const source of sources) {
+    await withFakeLoop(async (tick) => {
+      const log: string[] = [];
+      const future = coroutine(fromSource(source, log))();
+      future.cancel();
+      await tick(1);
+      assertEquals(log, ["clean"], source);
+      assertCancelled(future);
+    });
+  }
+});
+
+// They were taken for a `finally` that yields, so that what swallowed had five seconds.
+Deno.test("what only looks like a finally that yields does not let the error be swallowed", async () => {
+  const tries = "try{yield*sleep(1e3)}catch{log.push('caught')}";
+  const then = "yield*sleep(1);log.push('not reached')";
+  const sources = [
+    `function*(){const f=function*(){try{}finally{yield 1}};${tries}${then}}`,
+    `function*(){const f={*g(a={}){try{}finally{yield 1}}};${tries}${then}}`,
+    `function*(){class A{static async*[1](){try{}finally{yield 1}}}${tries}${then}}`,
+    `function*(){Promise.resolve().finally(()=>1);${tries}{${then}}}`,
+    `function*(){${tries}finally{log.finally}{${then}}}`,
+    `function*(a={b:function*(){try{}finally{yield 1}}},{c={}}={}){${tries}${then}}`,
+    `function*(){${tries}finally{({*f(){yield 1}})}${then}}`,
+  ];
+  for (const source of sources) {
+    await withFakeLoop(async (tick) => {
+      const log: string[] = [];
+      const future = coroutine(fromSource(source, log))();
+      future.cancel();
+      await tick(1);
+      assertEquals(log, ["caught"], source);
+      assertCancelled(future);
+    });
+  }
+});
+
+function fromSource(source: string, log: string[]): () => CoroutineGenerator {
+  return new Function("sleep", "log", `return ${source}`)(sleep, log);
+}
+
+// The runner started what was yielded before it looked whether that might be waited for.
+Deno.test("a generator that is yielded behind a swallowed error does not begin", async () => {
+  for (const wrap of [(x: unknown) => x, (x: unknown) => [x]]) {
+    await withFakeLoop(async (tick) => {
+      const log: string[] = [];
+      const inner = function* (): CoroutineGenerator {
+        log.push("not reached");
+        yield moment;
+      };
+      const future = coroutine(function* () {
+        try {
+          yield sleep(1000);
+        } catch {
+          log.push("caught");
+        }
+        yield wrap(inner());
+      })();
+      future.cancel();
+      await tick(0);
+      assertEquals(log, ["caught"]);
+      assertCancelled(future);
+    });
+  }
+});
+
+// It was replaced by the CancelledError, and nobody ever saw it.
+Deno.test("what a child or shielded work fails with as its waiter is cancelled is logged", async () => {
+  for (const protect of [(x: Future<void>) => x, shield]) {
+    await withFakeLoop(async (tick) => {
+      const gate = new Future<void>();
+      const child = coroutine(function* () {
+        yield gate;
+        throw new Error("just now");
+      });
+      const future = coroutine(function* () {
+        yield protect(child());
+      })();
+      await expectLog(["waterspout", "application"], /just now/, async () => {
+        if (protect === shield) future.cancel();
+        gate.setResult();
+        await Promise.resolve(); // the child has failed, its parent has not gone on
+        future.cancel();
+        await tick(0);
+      });
+      assertCancelled(future);
+    });
+  }
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { coroutine, type CoroutineGenerator, shield, withTimeout } from "../../gen/mod.ts";
+import { coroutine, type CoroutineGenerator, race, shield, withTimeout } from "../../gen/mod.ts";
 import { chainFuture, Future, IOLoop } from "../../ioloop/mod.ts";
 
 const DEPTH = 100_000;
@@ -65,4 +65,24 @@ Deno.test("a chain of 100,000 Futures settles", async () => {
   const loop = new IOLoop();
   assertEquals(await loop.run(() => withTimeout(1000, shield(Future.resolved("done")))), "done");
   loop.close();
+});
+
+// A list or a race between each two of them made it a recursion, which threw RangeError.
+Deno.test("cancel() reaches coroutines 20,000 deep through lists and races", async () => {
+  for (const wrap of [(x: Future<void>) => [x], (x: Future<void>) => race([x])]) {
+    let [begun, ended] = [0, 0];
+    const down = coroutine(function* (n: number): CoroutineGenerator {
+      begun++;
+      try {
+        yield n === 0 ? new Future() : wrap(down(n - 1));
+      } finally {
+        ended++;
+      }
+    });
+    const future = down(20_000);
+    while (begun < 20_001) await new Promise((resolve) => setImmediate(resolve));
+    future.cancel();
+    await future.catch(() => {});
+    assertEquals(ended, 20_001);
+  }
 });

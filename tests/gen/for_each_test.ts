@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { coroutine, forEach, moment, queues, sleep } from "../../gen/mod.ts";
+import { expectLog } from "../../testing/mod.ts";
 import { withFakeLoop } from "./_with_fake_loop.ts";
 
 /** Gives 1, 2, 3 and notes what it is told. */
@@ -114,5 +115,45 @@ Deno.test("forEach() takes a queue", async () => {
     reader.cancel();
     await tick(0);
     assert(reader.cancelled());
+  });
+});
+
+// The error of the source took the place of the one that mattered.
+Deno.test("forEach() throws what the body threw though the source fails at its end", async () => {
+  for (const fail of [() => Promise.reject(new Error("the end")), throwTheEnd]) {
+    const source: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false, value: 1 }),
+        return: fail,
+      }),
+    };
+    await withFakeLoop(async () => {
+      await expectLog(["waterspout", "application"], /the end/, () =>
+        assertRejects(
+          async () =>
+            await coroutine(function* () {
+              yield* forEach(source, () => {
+                throw new RangeError("body");
+              });
+            })(),
+          RangeError,
+          "body",
+        ));
+    });
+  }
+});
+
+function throwTheEnd(): never {
+  throw new Error("the end");
+}
+
+// It was a TypeError.
+Deno.test("forEach() takes what can be iterated at once, as for await does", async () => {
+  await withFakeLoop(async () => {
+    const seen: unknown[] = [];
+    await coroutine(function* () {
+      yield* forEach([1, Promise.resolve(2)], (n) => void seen.push(n));
+    })();
+    assertEquals(seen, [1, 2]);
   });
 });

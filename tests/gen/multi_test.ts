@@ -4,13 +4,16 @@ import {
   CancelledError,
   coroutine,
   type CoroutineGenerator,
+  locks,
   moment,
   Multi,
   multi,
   multiFuture,
   MultiYieldPoint,
+  queues,
   sleep,
   Wait,
+  withTimeout,
 } from "../../gen/mod.ts";
 import { Future, IOLoop } from "../../ioloop/mod.ts";
 import { expectLog, fakeLoop } from "../../testing/mod.ts";
@@ -202,4 +205,29 @@ Deno.test("cancel() of multi() logs the error of a child that had failed before"
     shared.setResult();
   });
   assertEquals(logged.length, 1);
+});
+
+// They lay in the list, which did not give them back.
+Deno.test("Multi() gives items and permits back when its coroutine is cancelled in that moment", async () => {
+  const { loop, tick } = fakeLoop();
+  const done = loop.start();
+  const queue = new queues.Queue<number>();
+  const lock = new locks.Lock();
+  await lock.acquire();
+  for (const wrap of [(x: Future<unknown>) => x, (x: Future<unknown>) => withTimeout(1000, x)]) {
+    const future = coroutine(function* () {
+      yield wrap(Multi({ two: Multi([queue.get(), queue.get()]), permit: lock.acquire() }));
+    })();
+    queue.putNowait(1);
+    queue.putNowait(2);
+    lock.release();
+    future.cancel();
+    await tick(0);
+    assert(future.cancelled());
+    assertEquals([queue.getNowait(), queue.getNowait()].sort(), [1, 2]);
+    assertEquals(String(lock), "Lock [unlocked,value:1]");
+    lock.acquire();
+  }
+  loop.stop();
+  await done;
 });

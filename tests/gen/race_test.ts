@@ -119,3 +119,27 @@ Deno.test("race() of what is done already does not go through the loop", () => {
   assertEquals(future.result(), "ready");
   assert(moment === null);
 });
+
+// The race had its outcome, waited for the losers, and dropped it.
+Deno.test("race() that is cancelled after the first one failed logs that failure", async () => {
+  await withFakeLoop(async (tick) => {
+    const gate = new Future<void>();
+    const loser = coroutine(function* () {
+      try {
+        yield* sleep(1000);
+      } finally {
+        yield* sleep(5);
+      }
+    });
+    const future = coroutine(function* () {
+      yield race([gate, loser()]);
+    })();
+    await expectLog(["waterspout", "application"], /first one/, async () => {
+      gate.setException(new Error("first one"));
+      await tick(0);
+      future.cancel();
+      await tick(5);
+    });
+    assert(future.cancelled());
+  });
+});

@@ -6,6 +6,7 @@ import {
   type CoroutineGenerator,
   KeyReuseError,
   moment,
+  Multi,
   type Runner,
   sleep,
   UnknownKeyError,
@@ -13,7 +14,7 @@ import {
   YieldPoint,
   type YieldPointRunner,
 } from "../../gen/mod.ts";
-import { Future, IOLoop } from "../../ioloop/mod.ts";
+import { Future, IOLoop, StackContext } from "../../ioloop/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 import { withFakeLoop } from "./_with_fake_loop.ts";
 
@@ -238,5 +239,21 @@ Deno.test("yielding Callback and Wait in a loop does not grow the contexts", asy
       assertEquals(yield* Wait<number>("key"), i);
     }
     yield moment;
+  });
+});
+
+// The runner restored the contexts of where it was made, not those of the coroutine's caller.
+Deno.test("a runner that is made inside of a context does not leave its caller in it", async () => {
+  await withFakeLoop(async (tick, loop) => {
+    let entered = 0;
+    const context = new StackContext(() => ({ enter: () => void entered++ }));
+    coroutine(function* () {
+      context.run(() => Multi([Callback("a")]));
+      yield moment;
+      yield Wait("a");
+    })().cancel();
+    loop.addCallback(() => {});
+    await tick(0);
+    assertEquals(entered, 1);
   });
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import { Arguments, coroutine, Task, type TaskResult } from "../../gen/mod.ts";
-import { Future, IOLoop, StackContext } from "../../ioloop/mod.ts";
+import { ExceptionStackContext, Future, IOLoop, StackContext } from "../../ioloop/mod.ts";
 
 function add(a: number, b: number, callback: (sum: number) => void): void {
   queueMicrotask(() => callback(a + b));
@@ -130,4 +130,32 @@ Deno.test("Task() in a loop does not grow a stack", async () => {
     return sum;
   });
   assertEquals(await main(), 10_000);
+});
+
+// Each Task stayed a context of the next: adding a callback took longer and longer.
+Deno.test("Task() leaves no context to what is started once it is done", async () => {
+  const loop = new IOLoop();
+  const failures: unknown[] = [];
+  loop.handleCallbackException = (callback) => failures.push((callback as { name: string }).name);
+  const step = (callback: () => void) => {
+    callback();
+    loop.addCallback(function late() {
+      loop.stop();
+      throw new Error("late");
+    });
+  };
+  let asked = 0;
+  const deactivate = ExceptionStackContext.prototype.deactivate;
+  ExceptionStackContext.prototype.deactivate = function () {
+    asked++;
+    deactivate.call(this);
+  };
+  try {
+    await Task(step);
+  } finally {
+    ExceptionStackContext.prototype.deactivate = deactivate;
+  }
+  await loop.start();
+  assertEquals(failures, ["late"]);
+  assertEquals(asked, 1);
 });

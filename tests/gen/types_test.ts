@@ -124,6 +124,14 @@ Deno.test("a wrong use does not compile", () => {
     sleep("1");
     // @ts-expect-error the time comes first
     withTimeout(number(1), 10);
+    // @ts-expect-error 42 cannot be waited for
+    shield(42);
+    // @ts-expect-error nor can text
+    withTimeout(10, "text");
+    // @ts-expect-error nor can 1
+    Multi([number(1), 1]);
+    // @ts-expect-error nor can true
+    race({ a: number(1), b: true });
     // @ts-expect-error a result of another type
     new Future<number>().setResult("one");
     // @ts-expect-error what is waited for together is an array or a record

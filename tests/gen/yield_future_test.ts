@@ -1,9 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import {
+  CancelledError,
   coroutine,
   type CoroutineGenerator,
   Multi,
+  queues,
   YieldFuture,
   YieldPoint,
 } from "../../gen/mod.ts";
@@ -51,4 +53,19 @@ Deno.test("YieldFuture() in a coroutine that is cancelled leaves the Future alon
   await main.catch(() => {});
   assert(main.cancelled());
   assert(pending.running());
+});
+
+// The timer stayed, and a getter of a queue took the next item for nobody.
+Deno.test("YieldFuture() of a coroutine's own Future is cancelled with the coroutine", async () => {
+  const [foreign, queue] = [new Future<void>(), new queues.Queue<number>()];
+  for (const wait of [() => queue.get(), () => foreign]) {
+    const future = coroutine(function* () {
+      yield YieldFuture<unknown>(wait());
+    })();
+    future.cancel();
+    await assertRejects(async () => await future, CancelledError);
+  }
+  queue.putNowait(1);
+  assertEquals(queue.qsize(), 1);
+  assert(!foreign.done());
 });

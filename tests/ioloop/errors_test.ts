@@ -49,3 +49,20 @@ Deno.test("describeError() never throws", () => {
     assertEquals(describeError(each), "an error that cannot be shown");
   }
 });
+
+// A log showed the outermost error only, and of an AggregateError nothing that helps.
+Deno.test("describeError() shows what led to an error, within bounds", () => {
+  const cause = new Error("middle", { cause: "root" });
+  const text = describeError(new AggregateError([new Error("one"), 2], "all", { cause }));
+  const heads = text.split("\n").filter((line) => !line.startsWith("    at "));
+  assertEquals(heads, [
+    "AggregateError: all",
+    "Caused by Error: one",
+    "Caused by 2",
+    "Caused by Error: middle",
+    'Caused by "root"',
+  ]);
+  const circular = new Error("circular");
+  circular.cause = circular;
+  assertEquals(describeError(circular).split("Caused by").length, 6);
+});

@@ -9,6 +9,7 @@ import {
   futureSetResultUnlessCancelled,
   isFuture,
 } from "../../ioloop/mod.ts";
+import { coroutine, withSignal, withTimeout } from "../../gen/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 
 const APPLICATION = ["waterspout", "application"];
@@ -298,4 +299,35 @@ Deno.test("cancel() takes a reason that cannot be made text", () => {
   const future = new Future<void>();
   assert(future.cancel(reason));
   assertStrictEquals((future.exception() as CancelledError).reason, reason);
+});
+
+// Whoever had ever listened counted, though it was cancelled and gone.
+Deno.test("a failure is logged when all that waited for it were cancelled", async () => {
+  for (
+    const wait of [
+      (future: Future<void>) => future,
+      (future: Future<void>) => [future],
+      (future: Future<void>) => withTimeout(1000, future),
+      (future: Future<void>) => withSignal(new AbortController().signal, future),
+    ]
+  ) {
+    const future = new Future<void>();
+    const main = coroutine(function* () {
+      yield wait(future);
+    })();
+    main.cancel();
+    await assertRejects(async () => await main, CancelledError);
+    assertEquals((await unretrieved(() => future.setException(new Error("late")))).length, 1);
+  }
+});
+
+// Nobody misses the result of what was cancelled.
+Deno.test("a promise that fails with CancelledError is not logged as lost", async () => {
+  const future = new Future<void>();
+  const lost = await unretrieved(async () => {
+    Future.from((async () => await future)());
+    future.cancel();
+    await nextMacrotask();
+  });
+  assertEquals(lost, []);
 });

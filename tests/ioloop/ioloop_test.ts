@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { assertSpyCalls, spy } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { coroutine, sleep } from "../../gen/mod.ts";
+import { coroutine, queues, shield, sleep } from "../../gen/mod.ts";
 import { BadYieldError, CancelledError, Future, IOLoop, TimeoutError } from "../../ioloop/mod.ts";
 import { bindUnusedPort, expectLog, fakeLoop, memoryPair } from "../../testing/mod.ts";
 import { collectGarbage } from "../testing/_garbage.ts";
@@ -1008,4 +1008,90 @@ Deno.test("an endless loop of moments starves neither sockets nor timers", async
       while (going()) yield;
     })
   );
+});
+
+// A promise that is done, a queue, an event: each step went on in a microtask, for ever.
+Deno.test("endless coroutines that wake each other starve neither sockets nor timers", async () => {
+  await echoBeside((loop, going) =>
+    loop.addCallback(function* () {
+      while (going()) yield Promise.resolve();
+    })
+  );
+  await echoBeside((loop, going) => {
+    const queue = new queues.Queue<number>(1);
+    loop.addCallback(function* () {
+      while (going()) yield* queue.put(1);
+    });
+    loop.addCallback(function* () {
+      while (going()) yield* queue.get();
+    });
+  });
+});
+
+// The runtime looks at its sockets every 61st time that it gives way: an echo took some 40 ms.
+Deno.test("an endless chain of callbacks lets the runtime look at its sockets in time", async () => {
+  let turns = 0; // of the busy loop, one ms each
+  await echoBeside((loop, going) => {
+    const chain = () => {
+      const end = performance.now() + 1;
+      while (performance.now() < end);
+      turns++;
+      if (going()) loop.addCallback(chain);
+    };
+    chain();
+  });
+  assert(turns < 60, `${turns} turns went by`);
+});
+
+// Its restored predecessor was a loop that had stopped, or was closed, meanwhile.
+Deno.test("current() is right when loops side by side end in the order in which they began", async () => {
+  IOLoop.clearCurrent();
+  const [first, second] = [new IOLoop({ makeCurrent: false }), new IOLoop({ makeCurrent: false })];
+  const ends = [first.start(), second.start()];
+  first.stop();
+  await ends[0];
+  assertStrictEquals(IOLoop.current(), second);
+  first.close();
+  second.stop();
+  await ends[1];
+  assertStrictEquals(IOLoop.current(false), null);
+  second.close();
+});
+
+// The error left the turn: the loop never ran again.
+Deno.test("handleCallbackException() that throws is logged, and the loop goes on", async () => {
+  class Broken extends IOLoop {
+    override handleCallbackException(): void {
+      throw new Error("broken handler");
+    }
+  }
+  const loop = new Broken();
+  loop.addCallback(() => {
+    throw new Error("callback");
+  });
+  loop.callLater(1, () => loop.stop());
+  await expectLog(["waterspout", "application"], /broken handler/, () => loop.start());
+});
+
+// The timer had been set for an hour on the way back, and was taken for one that is due.
+Deno.test("callLater() survives a clock that jumps back and forth", async () => {
+  let offset = 0;
+  const loop = new IOLoop({ timeFunc: () => Date.now() + offset });
+  await loop.run(function* () {
+    loop.callLater(1, () => {});
+    offset = -3_600_000;
+    yield new Promise((resolve) => setTimeout(resolve, 5));
+    offset = 0;
+    yield;
+    yield* sleep(1);
+  }, { timeout: 1000 });
+  loop.close();
+});
+
+// What cannot be cancelled was waited for, for ever.
+Deno.test("run() with a timeout ends in time also when its work is shielded", async () => {
+  const loop = new IOLoop();
+  const never = new Future<void>();
+  await assertRejects(() => loop.run(() => shield(never), { timeout: 5 }), TimeoutError);
+  assert(!never.done());
 });

@@ -210,8 +210,33 @@ Deno.test("PeriodicCallback refuses a period that is not above 0 and shows its o
   for (const period of [0, -1, NaN]) {
     assertThrows(() => new PeriodicCallback(() => {}, period), RangeError, "above 0");
   }
+  for (const jitter of [-0.1, 1.1, NaN]) {
+    assertThrows(() => new PeriodicCallback(() => {}, 10, { jitter }), RangeError, "from 0 to 1");
+  }
   const callback = () => {};
   const periodic = new PeriodicCallback(callback, 10, { jitter: 0.1 });
   assertStrictEquals(periodic.callback, callback);
   assertEquals([periodic.callbackTime, periodic.jitter], [10, 0.1]);
+});
+
+// The run of the first series was still at work when the second one began its own.
+Deno.test("PeriodicCallback that is stopped and started in a run never lets runs overlap", async () => {
+  await withFakeLoop(async (_loop, tick) => {
+    let atWork = 0;
+    let runs = 0;
+    const periodic = new PeriodicCallback(function* () {
+      assertEquals(++atWork, 1);
+      runs++;
+      yield* sleep(25);
+      atWork--;
+    }, 10);
+    periodic.start();
+    await tick(10);
+    periodic.stop();
+    periodic.start();
+    for (let i = 0; i < 10; i++) await tick(10);
+    periodic.stop();
+    assert(runs >= 3);
+    await tick(25);
+  });
 });

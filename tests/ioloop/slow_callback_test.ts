@@ -107,3 +107,16 @@ Deno.test("setBlockingLogThreshold() warns with duration, name and place", async
   assertEquals(name, "hold");
   assertStringIncludes(place!, "slow_callback_test.ts");
 });
+
+// The error left the step: the process ended of an unhandled rejection.
+Deno.test("setBlockingSignalThreshold() reports an action that throws behind a coroutine's step", async () => {
+  const loop = new IOLoop();
+  loop.setBlockingSignalThreshold(0, () => {
+    throw new Error("broken action");
+  });
+  await expectLog(["waterspout", "application"], /broken action/, () =>
+    loop.run(function* () {
+      yield moment;
+      yield moment;
+    }), { required: true });
+});

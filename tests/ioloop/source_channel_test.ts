@@ -93,3 +93,49 @@ Deno.test("Taken is bytes or the end for a connection, a connection for a listen
     IsExact<ReturnType<SourceChannel<Deno.Conn>["take"]>, Uint8Array | null | undefined>
   >(true);
 });
+
+// The read in flight belonged to the removed channel, and what it brought was dropped.
+Deno.test("addHandler() of a source that was removed takes what the read in flight brings", async () => {
+  for (const late of [true, false]) {
+    const { loop, tick } = fakeLoop();
+    const done = loop.start();
+    const [a, b] = memoryPair();
+    loop.addHandler(b, () => {}, IOLoop.READ);
+    await tick(0);
+    loop.removeHandler(b);
+    if (!late) await a.write(Uint8Array.of(1));
+    await tick(0);
+    const seen: number[] = [];
+    const channel = loop.addHandler(b, () => {
+      seen.push(...channel.take() ?? []);
+    }, IOLoop.READ);
+    if (late) await a.write(Uint8Array.of(1));
+    await tick(0);
+    await a.write(Uint8Array.of(2));
+    await tick(0);
+    assertEquals(seen, [1, 2]);
+    loop.removeHandler(b);
+    a.close();
+    b.close();
+    loop.stop();
+    await done;
+  }
+});
+
+// The runtime refused the second accept, at once and again and again: the process hung.
+Deno.test("addHandler() of a listener that was removed goes on to accept", async () => {
+  const loop = new IOLoop();
+  const { listener, port } = bindUnusedPort();
+  loop.addHandler(listener, () => {}, IOLoop.READ);
+  loop.removeHandler(listener);
+  const channel = loop.addHandler(listener, () => {
+    channel.take()?.close();
+    loop.removeHandler(listener);
+    loop.stop();
+  }, IOLoop.READ);
+  const ended = loop.start();
+  const client = await Deno.connect({ hostname: "127.0.0.1", port });
+  await ended;
+  client.close();
+  listener.close();
+});
