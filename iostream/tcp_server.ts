@@ -9,7 +9,10 @@ import { _bindSockets, type BindSocketsOptions } from "./bind_sockets.ts";
 import { bindUnixSocket, type BindUnixSocketOptions } from "./bind_unix_socket.ts";
 import { StreamClosedError } from "./errors.ts";
 import { _wasLogged, IOStream, SSLIOStream } from "./iostream.ts";
+import { _processStarter, type ProcessStarter, type StartOptions } from "./process_starter.ts";
 import { type SslContext, type SslOptions, sslOptionsToContext } from "./ssl_options.ts";
+
+export type { StartOptions } from "./process_starter.ts";
 
 /** Options of {@linkcode TCPServer}. */
 export interface TCPServerOptions {
@@ -34,16 +37,6 @@ export interface TCPServerOptions {
   maxConnections?: number;
   /** The loop; by default the one that is current when the server starts to listen. */
   ioLoop?: IOLoop;
-}
-
-/** Options of {@linkcode TCPServer.start}. */
-export interface StartOptions {
-  /**
-   * How often processes that failed are started again; one alone never is.
-   *
-   * @default {100}
-   */
-  maxRestarts?: number;
 }
 
 /** Options of {@linkcode TCPServer.drain}. */
@@ -96,7 +89,7 @@ export class TCPServer {
   readonly #maxConnections: number;
   readonly #acceptors = new Map<Deno.Listener, Acceptor>();
   readonly #open = new Map<Deno.Conn, IOStream>(); // until the descriptor is free
-  #bound: Deno.Listener[] = []; // by bind(), until start()
+  #bound: Binding[] = []; // by bind(), until start()
   #started = false;
   #paused = false; // exactly while there are #maxConnections
   #drains: Drain[] = [];
@@ -181,33 +174,62 @@ export class TCPServer {
   /**
    * Takes a port as {@linkcode listen} does, and throws what it throws, but accepts nothing
    * before {@linkcode start}; after that it is the same as `listen`. Connections that come
-   * meanwhile wait in the kernel's backlog.
+   * meanwhile wait in the kernel's backlog; those that come before several processes are
+   * started are refused then.
    */
   bind(port: number, address: string | null = null, options: BindSocketsOptions = {}): void {
-    const listeners = this.#bindSockets(port, address, options);
-    if (this.#started) this.addListeners(listeners);
-    else this.#bound.push(...listeners);
+    if (this.#started) {
+      this.listen(port, address, options);
+      return;
+    }
+    // One of several processes learns its port in start().
+    const later = (_processStarter()?.ports() ?? null) !== null;
+    const listeners = later ? [] : this.#bindSockets(port, address, options);
+    this.#bound.push({ port, address, options, listeners });
   }
 
   /**
-   * Starts to accept connections on what was bound, in this one process.
+   * Starts to accept connections on what was bound: in this process or, with another number
+   * than one, in so many of their own (null, or not above 0: one for each processor), which
+   * share the ports. What becomes of these says `forkProcesses` of `process/`; it must have
+   * been imported from somewhere.
    *
-   * @throws {Error} when it was called before; for another number of processes than one.
+   * The Future is done in the processes that accept connections, and so at once with a single
+   * one. In the process that started others it never is, and that process ends with them: what
+   * is for those that serve stands behind `await server.start(4)`.
+   *
+   * @throws {Error} when it was called before; for several processes, when the server listens
+   *   already, `process/` was not imported, or this is not Linux.
+   * @throws {RangeError} when a number is not whole.
+   * @throws {TypeError} for several processes when Deno runs without `--unstable-net`.
    */
-  start(numProcesses: number | null = 1, _options: StartOptions = {}): void {
+  start(numProcesses: number | null = 1, options: StartOptions = {}): Future<void> {
     if (this.#started) throw new Error("Cannot start the server: it was started already");
-    if (numProcesses !== 1) {
-      const count = numProcesses === null || numProcesses <= 0
-        ? "one process per CPU"
-        : `${numProcesses} processes`;
+    if (numProcesses === 1) {
+      this.#acceptBound((binding) => this.#listenersOf(binding));
+      return Future.resolved(undefined);
+    }
+    const starter = _processStarter();
+    if (starter === null) {
+      throw new Error("Cannot start the server in several processes: import process/ to do that");
+    }
+    if (this.#acceptors.size > 0) {
       throw new Error(
-        `Cannot start the server in ${count}: it runs in its own; start several with reusePort`,
+        "Cannot start the server in several processes: it listens in this one; use bind()",
       );
     }
-    this.#started = true;
-    const listeners = this.#bound;
-    this.#bound = [];
-    this.addListeners(listeners);
+    starter.check(numProcesses, options);
+    const ports = starter.ports();
+    if (ports === null) return this.#lead(starter, numProcesses, options);
+    const joined = starter.start(numProcesses, ports, options);
+    let taken = 0; // of the ports that were 0
+    this.#acceptBound(({ port, address, options }) =>
+      this.#bindSockets(port === 0 ? ports[taken++] ?? 0 : port, address, {
+        ...options,
+        reusePort: true,
+      })
+    );
+    return joined;
   }
 
   /** Stops accepting; open connections stay. A second call does nothing. */
@@ -217,8 +239,7 @@ export class TCPServer {
       closeQuietly(listener);
     }
     this.#acceptors.clear();
-    for (const listener of this.#bound) closeQuietly(listener);
-    this.#bound = [];
+    this.#freeBound();
     this.#started = false;
   }
 
@@ -252,6 +273,32 @@ export class TCPServer {
     throw new Error(
       "Cannot handle a connection: handleStream is not overridden",
     );
+  }
+
+  #acceptBound(listen: (binding: Binding) => readonly Deno.Listener[]): void {
+    const bound = this.#bound;
+    this.#bound = [];
+    this.#started = true;
+    for (const binding of bound) this.addListeners(listen(binding));
+  }
+
+  // The listeners of this process must go: the kernel would deal connections to them.
+  #lead(starter: ProcessStarter, count: number | null, options: StartOptions): Future<void> {
+    const ports = this.#bound
+      .filter(({ port }) => port === 0)
+      .map(({ listeners }) => (listeners[0]!.addr as Deno.NetAddr).port);
+    this.#started = true;
+    this.#freeBound();
+    return starter.start(count, ports, options);
+  }
+
+  #listenersOf({ port, address, options, listeners }: Binding): readonly Deno.Listener[] {
+    return listeners.length > 0 ? listeners : this.#bindSockets(port, address, options);
+  }
+
+  #freeBound(): void {
+    for (const { listeners } of this.#bound) listeners.forEach(closeQuietly);
+    this.#bound = [];
   }
 
   #accept(conn: Deno.Conn): void {
@@ -354,6 +401,14 @@ export class TCPServer {
       error: describeError(error),
     });
   }
+}
+
+// What bind() was told, and what it took: nothing yet in one of several processes.
+interface Binding {
+  readonly port: number;
+  readonly address: string | null;
+  readonly options: BindSocketsOptions;
+  readonly listeners: readonly Deno.Listener[];
 }
 
 interface Drain {

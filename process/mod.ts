@@ -1,5 +1,6 @@
 /**
- * What a process needs around its server: start, graceful stop, logs that people read.
+ * What a process needs around its server: start, graceful stop, several processes on one port,
+ * other programs, logs that people read.
  *
  * ```ts
  * import { enablePrettyLogging } from "@waterspout/waterspout/process";
@@ -16,3 +17,14 @@
  */
 export { enablePrettyLogging, type PrettyLoggingOptions } from "./pretty_logging.ts";
 export { runServer, type RunServerOptions } from "./run_server.ts";
+export { serve, type ServeOptions } from "./serve.ts";
+export { onShutdown, type ShutdownFunction } from "./on_shutdown.ts";
+export { type ForkOptions, forkProcesses, taskId } from "./fork_processes.ts";
+export { cpuCount } from "./cpu_count.ts";
+export {
+  Subprocess,
+  type SubprocessOptions,
+  type SubprocessStdio,
+  type WaitForExitOptions,
+} from "./subprocess.ts";
+export { CalledProcessError } from "./errors.ts";
