@@ -62,8 +62,12 @@ export class DenoTls implements TlsTransport {
   close(): void {
     if (this.#closed) throw new Deno.errors.BadResource("Cannot close: it is closed already");
     this.#closed = true;
-    if (this.#conn !== null) this.#conn.close();
-    else this.#opening.then((conn) => conn.close(), () => this.#plain?.close());
+    if (this.#conn !== null) {
+      this.#conn.close();
+      return;
+    }
+    // By then somebody else may have closed it; closed is what it shall be.
+    this.#opening.catch(() => this.#plain).then((conn) => conn?.close()).catch(() => {});
   }
 
   async #whenOpen<T>(use: (conn: Deno.TlsConn) => Promise<T>): Promise<T> {

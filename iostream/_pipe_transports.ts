@@ -1,15 +1,23 @@
-import type { Transport } from "../ioloop/mod.ts";
+import { errorCode, type Transport } from "../ioloop/mod.ts";
 
 /** A file, such as a FIFO, as a transport. */
 export class FileTransport implements Transport {
   readonly #file: Deno.FsFile;
+  readonly #closed = Promise.withResolvers<null>();
 
   constructor(file: Deno.FsFile) {
     this.#file = file;
   }
 
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#file.read(buffer);
+  // Whether a file was opened for reading is known only by trying. One that was not brings
+  // nothing, as a peer that is silent: it is not broken, for it can be written to.
+  async read(buffer: Uint8Array): Promise<number | null> {
+    try {
+      return await this.#file.read(buffer);
+    } catch (error) {
+      if (errorCode(error) !== "EBADF") throw error;
+      return await this.#closed.promise;
+    }
   }
 
   write(data: Uint8Array): Promise<number> {
@@ -17,6 +25,7 @@ export class FileTransport implements Transport {
   }
 
   close(): void {
+    this.#closed.resolve(null);
     this.#file.close();
   }
 

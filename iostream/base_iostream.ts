@@ -253,6 +253,7 @@ export abstract class BaseIOStream
   #queued = 0; // bytes that were ever written to the stream
   #flushed = 0; // bytes of these that are in the kernel
   #writes: PendingWrite[] = []; // by position
+  #settledWrites = 0; // how many of these are settled, the first ones
   #drains: Drain[] | null = null; // there once drain() had to wait
   #seenFlushed = 0; // #flushed when _stalledFor() last saw it move
   #seenAt = 0; // and when that was
@@ -276,7 +277,7 @@ export abstract class BaseIOStream
     this.maxBufferSize = maxBufferSize;
     this.readChunkSize = Math.max(
       1,
-      Math.min(readChunkSize, maxBufferSize >> 1),
+      Math.min(readChunkSize, Math.floor(maxBufferSize / 2)),
     );
     this.maxWriteBufferSize = maxWriteBufferSize;
     this.ioLoop = ioLoop;
@@ -310,7 +311,8 @@ export abstract class BaseIOStream
    * Reads up to and including `delimiter`. Beyond `maxBytes` the stream is closed: the read
    * fails with {@linkcode StreamClosedError} whose cause is {@linkcode UnsatisfiableReadError}.
    *
-   * Short results share an `ArrayBuffer`: copy one before its `buffer` is transferred.
+   * Short results of one stream share an `ArrayBuffer`: take a copy (`slice()`) before you use
+   * the `buffer` of one, transfer it, or send it to a worker, which sends the whole of it.
    *
    * @throws {Error} when a read is pending.
    * @throws {StreamClosedError} when the stream is closed and its buffer does not have it.
@@ -336,7 +338,9 @@ export abstract class BaseIOStream
    * Where the length of a match is limited (`/\r?\n\r?\n/`) the cost is linear in the bytes.
    * Where it is not (`/.+\n/`), or with look-behind or back-references, each search begins at
    * the start; beyond 4 KiB they are made rarely enough to cost about 1 % of the time, which
-   * delays an answer by up to 1 ms for each 16 KiB. Give `maxBytes` to bound that.
+   * delays an answer by up to 1 ms for each 16 KiB. Give `maxBytes` to bound that. Nothing
+   * interrupts a search, no `timeout` either: an expression that goes back over its input again
+   * and again (`/(a+)+b/`) lets a peer hold up the whole process with some thirty bytes.
    *
    * @throws {Error} when a read is pending.
    * @throws {StreamClosedError} when the stream is closed and its buffer does not have it.
@@ -454,13 +458,14 @@ export abstract class BaseIOStream
    * @throws {StreamClosedError} when the stream is closed.
    * @throws {StreamBufferFullError} when `maxWriteBufferSize` would be passed; nothing of
    *   `data` is written then.
+   * @throws {TypeError} when `data` is neither text nor a view of bytes.
    */
   write(data: Data | ArrayBufferView, callback?: StreamCallback<void>): Future<void> {
     const bytes = typeof data === "string"
       ? encoder.encode(data)
       : data instanceof Uint8Array
       ? data
-      : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      : viewedBytes(data);
     this.#checkWritable(bytes.length);
     if (bytes.length > 0) this._writeBytes(bytes);
     const future = this._whenWritten();
@@ -519,7 +524,8 @@ export abstract class BaseIOStream
   /**
    * Closes the stream. A pending read that the buffer can answer is answered first; other
    * reads and writes fail with {@linkcode StreamClosedError}. Without an `error`, what was
-   * written before still leaves. A second call does nothing.
+   * written before still leaves, if the peer takes it within five seconds: for much data, wait
+   * until it is written. A second call does nothing.
    */
   close(error: unknown = null): void {
     if (this.#state === State.CLOSED) return;
@@ -1092,14 +1098,27 @@ export abstract class BaseIOStream
     else if (this.#pending !== null) {
       this.#tryPending(true);
       if (this.#pending !== null && this.#pending.read.kind !== "streaming") this.close();
-    } else if (this.#buffer.length === 0) this.ioLoop.callLater(0, () => this.#closeUnused());
+    } else this.#closeSoonUnlessUsed();
   }
 
-  // Not at once: whoever took the last bytes is about to answer them. A timer, because its
-  // turn comes behind all microtasks.
-  #closeUnused(): void {
-    const used = this.#pending !== null || this.#consumer !== null || this.#buffer.length > 0;
-    if (this.#state === State.ENDED && !used) this.close();
+  // Not at once: whoever took the last bytes is about to answer them, and whoever waited for a
+  // write, to write on. A timer lets the turn go by, and the microtasks of a connection in
+  // memory may have that turn follow at once.
+  #closeSoonUnlessUsed(): void {
+    if (!this.#isUsed()) this.ioLoop.callLater(0, () => this.#closeUnlessUsed(PATIENCE));
+  }
+
+  #closeUnlessUsed(patience: number): void {
+    if (this.#state !== State.ENDED || this.#isUsed()) return;
+    if (patience > 0) queueMicrotask(() => this.#closeUnlessUsed(patience - 1));
+    else this.close();
+  }
+
+  // At the end of the input: whether there is something left to do. A peer that has gone, and
+  // not just said its last word, fails the write.
+  #isUsed(): boolean {
+    return this.#pending !== null || this.#consumer !== null || this.#buffer.length > 0 ||
+      this.writing();
   }
 
   #readLimit(): number {
@@ -1139,6 +1158,7 @@ export abstract class BaseIOStream
     this.#writing = this.#queue.next();
     if (this.#writing !== null) this.#startWrite(this.#writing);
     else if (this.#state === State.CLOSED) this.#free();
+    else if (this.#state === State.ENDED) this.#closeSoonUnlessUsed();
   }
 
   #startWrite(piece: Uint8Array): void {
@@ -1166,16 +1186,20 @@ export abstract class BaseIOStream
     else this.#failed("write", error);
   };
 
+  // Those that are settled go once they are half of all, not one by one: with many thousands
+  // behind it, each would cost 100 us.
   #settleWrites(): void {
-    let count = 0;
-    while (
-      count < this.#writes.length &&
-      this.#writes[count]!.position <= this.#flushed
-    ) {
-      this.#writes[count]!.future._settle(1, undefined);
+    const writes = this.#writes;
+    let count = this.#settledWrites;
+    while (count < writes.length && writes[count]!.position <= this.#flushed) {
+      writes[count]!.future._settle(1, undefined);
       count++;
     }
-    this.#writes.splice(0, count);
+    if (count > writes.length / 2) {
+      writes.splice(0, count);
+      count = 0;
+    }
+    this.#settledWrites = count;
   }
 
   #settleDrains(drains: readonly Drain[]): void {
@@ -1211,6 +1235,7 @@ export abstract class BaseIOStream
     this.#transport = null;
     const waiting = [...this.#writes, ...this.#drains ?? []];
     this.#writes = [];
+    this.#settledWrites = 0;
     this.#drains = null;
     for (const { future } of waiting) {
       future._settle(2, new StreamClosedError(this.error));
@@ -1263,6 +1288,15 @@ function describe(read: Read): string {
     case "streaming":
       return read.untilClose ? "until the end" : `${read.missing} bytes more`;
   }
+}
+
+// A bare ArrayBuffer has no `buffer`: it would go out as no bytes at all.
+function viewedBytes(data: ArrayBufferView): Uint8Array {
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  const what = Object.prototype.toString.call(data).slice(8, -1);
+  throw new TypeError(`Cannot write: expected text or a view of bytes, got ${what}`);
 }
 
 /** Gives `fn` the name of `callback`, by which the loop logs it. */

@@ -78,13 +78,18 @@ class Race {
   #attempt(address: ResolvedAddress): void {
     const controller = new AbortController();
     this.#attempts.set(address, controller);
+    // Forgotten before anything follows: a resolver may give the same address again.
     this.#connect(address, controller.signal).then(
       (transport) => {
+        this.#attempts.delete(address);
         this.#connected.set(address, transport);
         this.#do(this.#eyeballs.connected(address));
       },
-      (error) => this.#do(this.#eyeballs.failed(address, error)),
-    ).finally(() => this.#attempts.delete(address));
+      (error) => {
+        this.#attempts.delete(address);
+        this.#do(this.#eyeballs.failed(address, error));
+      },
+    );
   }
 
   #abandon(address: ResolvedAddress): void {

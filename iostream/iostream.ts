@@ -3,6 +3,7 @@
 import type { X509Certificate } from "node:crypto";
 import { Future, genLog, IOLoop } from "../ioloop/mod.ts";
 import type { Timeout, Transport } from "../ioloop/mod.ts";
+import { Handover } from "./_handover.ts";
 import { checkServerName, disableDelay, isTlsConn, secure } from "./_secure.ts";
 import { handshakeTimeoutError, type TlsSession, type TlsTransport } from "./_tls_transport.ts";
 import { BaseIOStream, type IOStreamOptions, type StreamCallback } from "./base_iostream.ts";
@@ -131,13 +132,12 @@ export class IOStream extends BaseIOStream {
   ): Future<IOStream> {
     const stream = new this(null, { ...options, ioLoop: options.ioLoop ?? IOLoop.current() });
     const connecting = stream.connect(address);
-    const future = new Future<IOStream>((error) => void connecting.cancel(error));
+    const future = new Handover<IOStream>((error) => void connecting.cancel(error));
     connecting._listen({
-      _settled: ({ _fulfilled: done }) =>
-        future._settle(
-          done ? 1 : connecting.cancelled() ? 3 : 2,
-          done ? stream : stream.error,
-        ),
+      _settled: ({ _fulfilled: done }) => {
+        if (done) future.deliver(stream);
+        else if (!connecting.cancelled()) future._settle(2, stream.error);
+      },
     });
     return future;
   }
@@ -218,9 +218,16 @@ export class IOStream extends BaseIOStream {
       serverHostname,
     });
     stream.setCloseCallback(closeCallback);
-    const future = new Future<SSLIOStream>((error) => stream.close(error));
-    stream.waitForHandshake()._listen({
-      _settled: ({ _fulfilled: done, _value: value }) => future._settle(done ? 1 : 2, value),
+    const shaking = stream.waitForHandshake();
+    const future = new Handover<SSLIOStream>((error) => {
+      shaking.cancel(error);
+      stream.close(error);
+    });
+    shaking._listen({
+      _settled: ({ _fulfilled: done, _value: value }) => {
+        if (done) future.deliver(stream);
+        else if (!shaking.cancelled()) future._settle(2, value);
+      },
     });
     return future;
   }
@@ -392,12 +399,16 @@ export class SSLIOStream extends IOStream {
     const context = this.#context!;
     const name = options.serverHostname ?? this.#serverHostname ?? nameIn(address);
     if (!context.serverSide) checkServerName(context, name);
-    const transport = secure(await super._open(address, options), context, name);
+    const plain = await super._open(address, options);
     const { signal } = options;
+    if (signal.aborted) { // too late to keep the connection from being made
+      plain.close();
+      throw signal.reason;
+    }
+    const transport = secure(plain, context, name);
     const giveUp = () => transport.close();
     signal.addEventListener("abort", giveUp);
     try {
-      signal.throwIfAborted();
       await this.#shakeHands(transport);
       return transport;
     } catch (error) {

@@ -17,6 +17,9 @@ export interface WebPipe {
  * The stream owns its source: closing it closes the file, or cancels `readable` and closes
  * `writable`. Nothing is read from the source that the stream does not want.
  *
+ * Of a file, the system does one thing at a time: a write waits for a read that is in flight.
+ * So open a FIFO once for each direction, and make a stream of each.
+ *
  * @example Talk to a subprocess
  * ```ts
  * import { IOLoop } from "@waterspout/waterspout/ioloop";

@@ -1,10 +1,7 @@
 const FIRST_SIZE = 1024; // of a connection that was never busy: an idle one stays cheap
 const SMALL_SIZE = 2048; // of an idle one that once filled the first size (a browser's head)
-const SLAB_SIZE = 8192;
+const SLAB_SIZE = 8192; // while many messages are there at once; else FIRST_SIZE
 const SLABBED = 512; // copies up to this size share a slab: 0.1 us each, an array of its own 0.5
-
-let slab = new Uint8Array(0); // bytes that were handed out are never written again
-let slabUsed = 0;
 
 /**
  * Holds the bytes that were read and not taken: one array, in which bytes[start..end) are
@@ -30,6 +27,10 @@ export class ReadBuffer {
   #full = false; // the last read filled all it was lent
   #lent: Uint8Array | null = null; // the space of the read in flight
   #away = false; // #lent is not the space behind `end`
+  // Holds the copies of short messages. Bytes that were handed out are never written again.
+  // One for each connection: whoever sees the whole of it sees nothing of another peer's.
+  #slab: Uint8Array = EMPTY;
+  #slabUsed = 0;
 
   /** `chunkSize` is the most that one read is lent while the buffer is empty. */
   constructor(chunkSize: number) {
@@ -105,16 +106,18 @@ export class ReadBuffer {
   takeShort(count: number): Uint8Array {
     if (count > SLABBED) return this.take(count);
     // Also a slab that somebody transferred to a worker is replaced: its length is 0.
-    if (slab.length - slabUsed < count) {
-      slab = new Uint8Array(SLAB_SIZE);
-      slabUsed = 0;
+    if (this.#slab.length - this.#slabUsed < count) {
+      this.#slab = new Uint8Array(Math.max(FIRST_SIZE, Math.min(this.length, SLAB_SIZE)));
+      this.#slabUsed = 0;
     }
+    const slab = this.#slab;
     const { bytes, start } = this;
-    const from = slabUsed;
+    const from = this.#slabUsed;
+    const to = from + count;
     for (let i = 0; i < count; i++) slab[from + i] = bytes[start + i]!;
     this.start += count;
-    slabUsed += count;
-    return slab.subarray(from, slabUsed);
+    this.#slabUsed = to;
+    return slab.subarray(from, to);
   }
 
   /** Moves bytes into `space`, as many as there are and fit, and tells how many. */
@@ -157,6 +160,7 @@ export class ReadBuffer {
   }
 
   #lendEmpty(ahead: boolean): void {
+    if (this.#slab.length > FIRST_SIZE) this.#slab = EMPTY;
     let size = this.#small;
     if (this.#full && !ahead) {
       size = this.bytes.length <= this.#small

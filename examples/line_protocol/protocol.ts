@@ -30,15 +30,22 @@ export type Request =
 export function parseRequest(line: string): Request {
   const [command, ...words] = line.split(" ");
   if (command === "QUIT" && words.length === 0) return { command };
-  if (command !== "ADD" && command !== "MUL") throw new RefusedError(`"${command}" is no command`);
+  if (command !== "ADD" && command !== "MUL") {
+    throw new RefusedError(`${quote(command)} is no command`);
+  }
   const numbers = words.map((word) => {
     const number = Number(word);
     if (word === "" || !Number.isFinite(number)) {
-      throw new RefusedError(`"${word}" is not a number`);
+      throw new RefusedError(`${quote(word)} is not a number`);
     }
     return number;
   });
   return { command, numbers };
+}
+
+// The answer must not be longer than a line may be.
+function quote(word: string | undefined): string {
+  return `"${word!.length > 20 ? `${word!.slice(0, 20)}...` : word}"`;
 }
 
 /** Writes a request as a line. */

@@ -39,7 +39,7 @@ export class LineServer extends TCPServer {
           stream.readUntil("\n", { maxBytes: MAX_LINE }),
         );
         const line = new TextDecoder().decode(bytes).trimEnd();
-        yield* stream.write(answer(line)); // one that does not read its answers waits here
+        yield* withTimeout(this.#idleTimeout, stream.write(answer(line))); // nor may it not read
         if (line === "QUIT") break;
       }
     } catch (error) {

@@ -27,7 +27,7 @@ const NUMBER_REGEXP = /^\d{1,20}$/;
 
 /** Options of {@linkcode MemcachedServer}. */
 export interface MemcachedServerOptions extends TCPServerOptions {
-  /** The most bytes of all keys and values. */
+  /** The most bytes of all keys and values, and of what it takes to keep them. */
   maxBytes?: number;
   /** The most bytes of a value. */
   maxValueSize?: number;
@@ -66,11 +66,15 @@ export class MemcachedServer extends TCPServer {
       const bytes = yield* stream.readUntil("\r\n", { maxBytes: MAX_LINE });
       const words = decoder.decode(bytes.subarray(0, -2)).split(" ").filter((word) => word !== "");
       if (words[0] === "quit") break;
-      const quiet = words.at(-1) === "noreply";
+      const quiet = words[0] !== "get" && words.at(-1) === "noreply";
       if (quiet) words.pop();
-      let answer: string | Uint8Array;
+      let answer: string;
       try {
-        answer = isStoring(words[0]) ? yield* this.#takeBlock(stream, words) : this.#answer(words);
+        answer = isStoring(words[0])
+          ? yield* this.#takeBlock(stream, words)
+          : words[0] === "get"
+          ? yield* this.#get(stream, words.slice(1))
+          : this.#answer(words);
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;
         answer = `${error.message}\r\n`;
@@ -113,12 +117,9 @@ export class MemcachedServer extends TCPServer {
     };
   }
 
-  #answer(words: readonly string[]): string | Uint8Array {
+  #answer(words: readonly string[]): string {
     const [name, key, amount] = words;
     switch (name) {
-      case "get":
-        if (words.length < 2) break;
-        return this.#get(words.slice(1));
       case "delete":
         if (words.length !== 2) break;
         return this.#store.delete(checkKey(key)) ? "DELETED\r\n" : "NOT_FOUND\r\n";
@@ -135,21 +136,19 @@ export class MemcachedServer extends TCPServer {
     throw new RefusedError("ERROR");
   }
 
-  #get(keys: readonly string[]): Uint8Array {
-    const parts: Uint8Array[] = [];
+  // One value at a time: who asks for the same large one a thousand times in a line, and does
+  // not read the answer, makes the server hold no copy of it.
+  *#get(stream: IOStream, keys: readonly string[]): CoroutineGenerator<string> {
+    if (keys.length === 0) throw new RefusedError("ERROR");
+    keys.forEach(checkKey);
     for (const key of keys) {
-      const item = this.#store.get(checkKey(key));
+      const item = this.#store.get(key);
       if (item === undefined) continue;
-      parts.push(ascii(`VALUE ${key} ${item.flags} ${item.value.length}\r\n`), item.value, CRLF);
+      stream.write(`VALUE ${key} ${item.flags} ${item.value.length}\r\n`);
+      stream.write(item.value);
+      yield* stream.write("\r\n");
     }
-    parts.push(ascii("END\r\n"));
-    const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return "END\r\n";
   }
 
   // A counter has 64 bits: incr wraps around, decr stops at 0.
@@ -195,8 +194,6 @@ function parseNumber(text: string | undefined): number {
 function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
-
-const CRLF = ascii("\r\n");
 
 if (import.meta.main) {
   await serveTcp(new MemcachedServer({ maxConnections: 1000 }), readPlace(11211));

@@ -5,6 +5,12 @@
  * @module
  */
 
+/**
+ * The bytes that an item takes besides its key and value, about: without them, a million empty
+ * values would count as nothing.
+ */
+export const ITEM_SIZE = 500;
+
 /** Is what is remembered under a key. */
 export interface Item {
   readonly flags: number;
@@ -13,7 +19,7 @@ export interface Item {
   readonly expires: number;
 }
 
-/** Remembers items; when there is no room, those that were not used for longest go. */
+/** Remembers items, each with its {@linkcode ITEM_SIZE}; when there is no room, those that were not used for longest go. */
 export class Store {
   readonly #items = new Map<string, Item>(); // the least recently used one first
   readonly #maxBytes: number;
@@ -74,5 +80,5 @@ export class Store {
 }
 
 function sizeOf(key: string, { value }: Item): number {
-  return key.length + value.length;
+  return ITEM_SIZE + key.length + value.length;
 }

@@ -1,5 +1,6 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { expectLog } from "../../testing/mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { coroutine } from "../../gen/mod.ts";
+import { expectLog, memoryPair } from "../../testing/mod.ts";
 import { genLog, IOLoop } from "../../ioloop/mod.ts";
 import { IOStream, StreamClosedError, TCPServer } from "../../iostream/mod.ts";
 import { LineClient } from "../../examples/line_protocol/client.ts";
@@ -71,6 +72,29 @@ Deno.test("the line server ends a line without end, and a client that says nothi
     const stream = await IOStream.connect({ hostname: "127.0.0.1", port });
     assertEquals(new TextDecoder().decode(await stream.readUntilClose()), "ERR too slow\n");
   }, { idleTimeout: 50 }));
+
+// The answer quoted the line, and was longer than the client takes.
+Deno.test("the line server refuses a long word in a line that is not too long", () =>
+  withServer(async (port) => {
+    const words = [`${"x".repeat(1023)}\n`, `ADD ${"y".repeat(1019)}\n`];
+    assertEquals(
+      await talk(port, words.map(encode)),
+      `ERR "${"x".repeat(20)}..." is no command\nERR "${"y".repeat(20)}..." is not a number\n`,
+    );
+  }));
+
+// It waited for ever, and a thousand such clients kept everybody else out.
+Deno.test("the line server sends a client away that does not read its answers", () =>
+  new IOLoop().run(async () => {
+    const [near, far] = memoryPair({ capacity: 100 });
+    const server = new LineServer({ idleTimeout: 20 });
+    const stream = new IOStream(near);
+    const handled = coroutine(server.handleStream.bind(server))(stream);
+    for (let i = 0; i < 40; i++) await far.write(encode("ADD\n"));
+    await handled;
+    assert(stream.closed());
+    far.close();
+  }, { timeout: 10_000 }));
 
 Deno.test("LineClient shares a connection between callers, in order", () =>
   withServer(async (port) => {

@@ -1,8 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { expectLog } from "../../testing/mod.ts";
 import { genLog, IOLoop } from "../../ioloop/mod.ts";
+import { IOStream } from "../../iostream/mod.ts";
 import { MemcachedServer, type MemcachedServerOptions } from "../../examples/memcached/main.ts";
-import { Store } from "../../examples/memcached/store.ts";
+import { ITEM_SIZE, Store } from "../../examples/memcached/store.ts";
 import { startExample, talk } from "./_example_server.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -146,6 +147,28 @@ Deno.test("memcached: the same answers wherever the bytes are cut", () =>
     }
   }));
 
+// All of the answer was made at once: a line of 2 KiB made a gigabyte of it.
+Deno.test("memcached: the same value a thousand times in a line is not held a thousand times", () =>
+  withServer(async (port) => {
+    const value = "x".repeat(1 << 20);
+    assertEquals(await ask(port, `set a 0 0 ${value.length}`, value), ["STORED"]);
+    const stream = await IOStream.connect({ hostname: "127.0.0.1", port });
+    const before = Deno.memoryUsage().rss;
+    stream.write(`get${" a".repeat(1000)}\r\n`);
+    await stream.readUntil("\r\n");
+    for (let i = 0; i < 5; i++) await stream.readBytes(value.length);
+    assert(Deno.memoryUsage().rss - before < 500 << 20);
+    stream.close();
+  }));
+
+Deno.test("memcached: a key that looks like an option is a key to get", () =>
+  withServer(async (port) => {
+    assertEquals(await ask(port, "set noreply 0 0 1", "1", "get noreply", "get", "get a\x01"), [
+      ...["STORED", "VALUE noreply 0 1", "1", "END", "ERROR"],
+      "CLIENT_ERROR bad command line format",
+    ]);
+  }));
+
 Deno.test("memcached: a client may hang up at any byte", () =>
   withServer(async (port) => {
     const input = encode("set k 1 0 4\r\nabcd\r\nget k\r\n");
@@ -154,7 +177,7 @@ Deno.test("memcached: a client may hang up at any byte", () =>
   }));
 
 Deno.test("memcached: the store drops what was not used for longest", () => {
-  const store = new Store(6, () => now);
+  const store = new Store(3 * (ITEM_SIZE + 2), () => now);
   const item = (text: string) => ({ flags: 0, expires: Infinity, value: encode(text) });
   assertEquals([store.set("a", item("1")), store.set("b", item("2"))], [true, true]);
   assertEquals(store.set("c", item("3")), true);
@@ -163,7 +186,7 @@ Deno.test("memcached: the store drops what was not used for longest", () => {
   assertEquals(["a", "b", "c", "d"].map((key) => store.get(key) !== undefined), [
     ...[true, false, true, true],
   ]);
-  assertEquals(store.set("e", item("123456")), false);
+  assertEquals(store.set("e", item("x".repeat(2 * ITEM_SIZE + 6))), false);
   assertEquals(store.size, 3);
 });
 

@@ -877,6 +877,20 @@ export function streamSuite(
     },
   );
 
+  // An ArrayBuffer was taken for a view of nothing: no byte went out, and nobody was told.
+  contract("write() refuses what is neither text nor a view", (a) => {
+    for (
+      const [data, what] of [[new ArrayBuffer(3), "ArrayBuffer"], [42, "Number"], [[1], "Array"]]
+    ) {
+      assertThrows(
+        () => a.write(data as unknown as Uint8Array),
+        TypeError,
+        `Cannot write: expected text or a view of bytes, got ${what}`,
+      );
+    }
+    assert(!a.writing());
+  });
+
   contract("write() sends text as UTF-8, short and long", async (a, b) => {
     a.write("é€😀");
     assertEquals(text(await b.readBytes(9)), "é€😀");
@@ -1117,6 +1131,20 @@ export function streamSuite(
       await closing(b);
     },
   );
+
+  // It closed once nothing was left to read, under the hands of who was writing.
+  contract("a stream that was ended by its peer lets its writer finish", async (a, b) => {
+    const closed = closing(b);
+    const writing = (async () => {
+      for (let i = 0; i < 30; i++) await b.write(pattern(100_000));
+    })();
+    await a.closeWrite();
+    await pause();
+    assertEquals((await a.readUntilClose()).length, 3_000_000);
+    await writing;
+    await closed; // nobody uses it any more
+    assertEquals(b.error, null);
+  });
 
   contract("a stream that was ended by its peer still sends what is queued", async (a, b) => {
     const data = pattern(3_000_000);

@@ -148,3 +148,14 @@ Deno.test("raceToConnect() closes the connection of a coroutine that is cancelle
   await running;
   loop.close();
 });
+
+// The second attempt was forgotten along with the first, and giving it up threw a TypeError.
+Deno.test("raceToConnect() tries an address again that is there twice, and can give that up", () =>
+  withRace([V4, V4], async (race, network, tick) => {
+    network.refuse(V4);
+    await tick(0);
+    assertEquals(network.tried.length, 2);
+    race.cancel();
+    assertEquals(network.abandoned, ["10.0.0.1"]);
+    await assertRejects(() => race.then(), CancelledError);
+  }));

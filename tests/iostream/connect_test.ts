@@ -6,8 +6,15 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { coroutine } from "../../gen/mod.ts";
 import { CancelledError, IOLoop } from "../../ioloop/mod.ts";
-import { type Address, IOStream, StreamClosedError, type Transport } from "../../iostream/mod.ts";
+import {
+  type Address,
+  IOStream,
+  SSLIOStream,
+  StreamClosedError,
+  type Transport,
+} from "../../iostream/mod.ts";
 import { memoryPair } from "../../testing/mod.ts";
 import { closing, eventually, failsClosed, text } from "./_stream_suite.ts";
 
@@ -223,4 +230,54 @@ inLoop("IOStream.connect() that is cancelled leaves no connection", async () => 
   connecting.cancel();
   assert(connecting.cancelled());
   await assertRejects(() => Promise.resolve(connecting), CancelledError);
+});
+
+// It said that there was nothing to cancel, though it had cancelled it.
+inLoop("IOStream.connect() and startTls() tell that they were cancelled", async () => {
+  using listener = listen();
+  const connecting = IOStream.connect(addressOf(listener));
+  assertEquals([connecting.cancel(), connecting.cancelled()], [true, true]);
+  const [near, far] = memoryPair();
+  const stream = new IOStream(near);
+  const starting = stream.startTls(false, {}, { serverHostname: "localhost" });
+  assertEquals([starting.cancel(), starting.cancelled()], [true, true]);
+  await eventually(() => near.closed());
+  far.close();
+});
+
+// Its stream was nobody's and stayed open.
+inLoop(
+  "IOStream.connect() closes the stream of a coroutine that is cancelled before it got it",
+  async () => {
+    using listener = listen();
+    let got = false;
+    const taker = coroutine(function* () {
+      const connecting = IOStream.connect(addressOf(listener));
+      connecting.addDoneCallback(() => taker.cancel()); // runs before the coroutine is resumed
+      yield* connecting;
+      got = true;
+    })();
+    const peer = new IOStream(await listener.accept());
+    assertEquals((await peer.readUntilClose()).length, 0);
+    assert(taker.cancelled() && !got);
+  },
+);
+
+// The connection that came all the same was forgotten, with the handshake going on.
+inLoop("SSLIOStream.connect() that is cancelled closes a connection that comes late", async () => {
+  using listener = listen();
+  const { connect } = Deno;
+  const conn = await connect(addressOf(listener));
+  const peer = new IOStream(await listener.accept());
+  const late = Promise.withResolvers<Deno.TcpConn>();
+  Deno.connect = (() => late.promise) as unknown as typeof connect;
+  try {
+    const connecting = SSLIOStream.connect({ hostname: "localhost", port: 1 });
+    connecting.cancel();
+    late.resolve(conn);
+    await assertRejects(() => connecting.then(), CancelledError);
+  } finally {
+    Deno.connect = connect;
+  }
+  assertEquals((await peer.readUntilClose()).length, 0);
 });

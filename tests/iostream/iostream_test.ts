@@ -257,6 +257,50 @@ Deno.test("IOStream readChunkSize is at most half of maxBufferSize", () => {
   far.close();
 });
 
+// Half of a limit of 2 GiB or more was taken in 32 bits: each read asked for one byte.
+Deno.test("IOStream readChunkSize minds no large maxBufferSize", () => {
+  for (const maxBufferSize of [2 ** 31, 2 ** 32, Infinity]) {
+    const stream = new IOStream(null, { maxBufferSize, ioLoop: new IOLoop() });
+    assertEquals(stream.readChunkSize, 65536);
+    stream.close();
+  }
+});
+
+// They lay in one array for all streams: who sent one to a worker sent lines of other peers
+// with it, and who transferred one emptied theirs.
+Deno.test("IOStream.readUntil() keeps the results of different streams apart", () =>
+  new IOLoop().run(async () => {
+    const [one, other] = await Promise.all([IOStream.pair(), IOStream.pair()]);
+    one[0].write("password=hunter2\nmore\n");
+    other[0].write("hello\n");
+    const secret = await one[1].readUntil("\n");
+    const line = await other[1].readUntil("\n");
+    assert(!text(new Uint8Array(line.buffer)).includes("hunter2"));
+    structuredClone(line, { transfer: [line.buffer as ArrayBuffer] });
+    assertEquals(text(secret), "password=hunter2\n");
+    assertEquals(text(await one[1].readUntil("\n")), "more\n");
+    other[0].write("again\n");
+    assertEquals(text(await other[1].readUntil("\n")), "again\n");
+    for (const stream of [...one, ...other]) stream.close();
+  }));
+
+Deno.test("IOStream.readUntil() gives results that do not touch each other", () =>
+  new IOLoop().run(async () => {
+    const [near, far] = memoryPair();
+    const stream = new IOStream(near);
+    const lines = Array.from({ length: 500 }, (_, i) => `${"x".repeat(i % 90)}${i}\n`);
+    const first = stream.readUntil("\n");
+    await send(far, encoder.encode(lines.join("")), 20_000);
+    const got = [await first];
+    while (got.length < lines.length) {
+      got.at(-1)!.fill(0); // what its owner writes into it is nobody else's
+      got.push(await stream.readUntil("\n"));
+      assertEquals(text(got.at(-1)!), lines[got.length - 1]);
+    }
+    stream.close();
+    far.close();
+  }));
+
 Deno.test("IOStream.close() waits five seconds for a peer that does not take what was written", async () => {
   const { loop, tick } = fakeLoop();
   const running = loop.start();

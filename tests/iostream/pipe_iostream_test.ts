@@ -88,6 +88,25 @@ inLoop("reads and writes a FIFO in the file system", () =>
     assertEquals(text(await reader.readUntilClose()), "rest");
   }));
 
+// The first look for bytes to read failed, and closed it.
+inLoop("on a FIFO that is open for writing only stays open", () =>
+  withFifo(async (path) => {
+    const keeper = await Deno.open(path, { read: true, write: true });
+    const reader = new PipeIOStream(await Deno.open(path, { read: true }));
+    const writer = new PipeIOStream(await Deno.open(path, { write: true }));
+    keeper.close();
+    await pause();
+    assert(!writer.closed());
+    const line = reader.readUntil("\n");
+    await writer.write("hello\n");
+    assertEquals(text(await line), "hello\n");
+    const nothing = writer.readBytes(1);
+    await pause();
+    writer.close();
+    await failsClosed(nothing);
+    assertEquals((await reader.readUntilClose()).length, 0);
+  }));
+
 inLoop("settles what is pending when it is closed, on a FIFO too", () =>
   withFifo(async (path) => {
     const stream = new PipeIOStream(await Deno.open(path, { read: true, write: true }));

@@ -354,3 +354,13 @@ Deno.test("TCPClient.connect() gives up a handshake with its timeout, and when i
     connector.close();
     mute.close();
   }));
+
+// The connection was closed twice, and the second time ended the process.
+Deno.test("TCPServer.drain() cuts a connection in the middle of its handshake", () =>
+  withServer(async (server) => {
+    const mute = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await eventually(() => server.connectionCount === 1);
+    assertEquals(await server.drain({ timeout: 10 }), { cut: 1 });
+    mute.close();
+    await new Promise((resolve) => setTimeout(resolve, 5)); // in which nothing shall fail
+  }));
