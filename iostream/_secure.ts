@@ -1,7 +1,9 @@
 // There are two engines of TLS, and this file chooses:
 //
 // - Deno's own, on fresh sockets of Deno. A byte costs less than half of what it costs below
-//   (500 against 200 MB/s), a small message there and back a third (50 against 180 us).
+//   (500 against 200 MB/s), a small message there and back a third (50 against 180 us). But it
+//   never lets go of a connection whose handshake is not over, or whose peer takes nothing,
+//   before that peer does: so servers use it only on a listener that has it by itself.
 // - `node:tls`, on any transport: one that was in use as plain text, a Unix socket, a pair in
 //   memory. It alone can be the server on a connection that was accepted without TLS, ask a
 //   client for its certificate, present one as a client, show that of a server without
@@ -56,20 +58,6 @@ export function checkServerName(context: SslContext, serverName: string | undefi
   throw new TypeError(
     "Cannot verify the name of the server: give serverHostname, or checkHostname: false",
   );
-}
-
-/** Listens for TLS where Deno can do what `context` says; elsewhere for plain connections. */
-export function listenFor(
-  context: SslContext,
-  options: Deno.ListenTlsOptions,
-): Deno.TlsListener | Deno.TcpListener {
-  if (needsNode(context)) return Deno.listen(options);
-  return Deno.listenTls({
-    ...options,
-    cert: context._cert!,
-    key: context._key!,
-    alpnProtocols: [...context._alpnProtocols],
-  });
 }
 
 /**

@@ -52,19 +52,6 @@ export interface BindSocketsOptions {
 export function bindSockets(
   port: number,
   address: string | null = null,
-  options: BindSocketsOptions = {},
-): Deno.Listener[] {
-  return _bindSockets(Deno.listen, port, address, options);
-}
-
-/** Is `Deno.listen`, or `Deno.listenTls` with a certificate. */
-export type ListenFunction = (options: AddressOptions) => TCPListener;
-
-/** Does what {@linkcode bindSockets} does, by a function of the caller. @ignore */
-export function _bindSockets(
-  listenBy: ListenFunction,
-  port: number,
-  address: string | null = null,
   { family, backlog = 128, reusePort = false }: BindSocketsOptions = {},
 ): Deno.Listener[] {
   if (!Number.isInteger(backlog) || backlog < 1) {
@@ -75,7 +62,7 @@ export function _bindSockets(
     throw new TypeError("Cannot share a port: reusePort needs deno run --unstable-net");
   }
   const listen: Listen = (port, hostname) =>
-    listenOn(listenBy, {
+    listenOn({
       port,
       hostname,
       tcpBacklog: backlog,
@@ -90,15 +77,14 @@ export function _bindSockets(
   throw new TypeError(`Cannot listen on ${address}: it is not of the family ${family}`);
 }
 
-type TCPListener = Deno.TcpListener | Deno.TlsListener;
 type AddressOptions = Deno.TcpListenOptions & { port: number; hostname: string };
-type Listen = (port: number, hostname: string) => TCPListener;
+type Listen = (port: number, hostname: string) => Deno.TcpListener;
 
 function listenEverywhere(
   listen: Listen,
   port: number,
   family: AddressFamily | undefined,
-): TCPListener {
+): Deno.TcpListener {
   if (family === "ipv4") return listen(port, "0.0.0.0");
   try {
     return listen(port, "::");
@@ -112,7 +98,7 @@ function listenLocally(
   listen: Listen,
   port: number,
   family: AddressFamily | undefined,
-): TCPListener[] {
+): Deno.TcpListener[] {
   if (family !== undefined) return [listen(port, family === "ipv4" ? "127.0.0.1" : "::1")];
   for (let tries = 1;; tries++) {
     // By its name, because net permission may be given for just that.
@@ -131,9 +117,9 @@ function listenLocally(
   }
 }
 
-function listenOn(listenBy: ListenFunction, options: AddressOptions): TCPListener {
+function listenOn(options: AddressOptions): Deno.TcpListener {
   try {
-    return listenBy(options);
+    return Deno.listen(options);
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     const { port, hostname } = options;

@@ -3,9 +3,9 @@ import { _isWork } from "../ioloop/converter.ts";
 import { describeError } from "../ioloop/errors.ts";
 import { appLog, CancelledError, Future, IOLoop } from "../ioloop/mod.ts";
 import type { Timeout } from "../ioloop/mod.ts";
-import { checkListener, isTlsConn, listenFor } from "./_secure.ts";
+import { checkListener, isTlsConn } from "./_secure.ts";
 import { Acceptor } from "./acceptor.ts";
-import { _bindSockets, type BindSocketsOptions } from "./bind_sockets.ts";
+import { bindSockets, type BindSocketsOptions } from "./bind_sockets.ts";
 import { bindUnixSocket, type BindUnixSocketOptions } from "./bind_unix_socket.ts";
 import { StreamClosedError } from "./errors.ts";
 import { _wasLogged, IOStream, SSLIOStream } from "./iostream.ts";
@@ -141,7 +141,7 @@ export class TCPServer {
    * @throws {TypeError} when the options do not fit; see {@linkcode bindSockets}.
    */
   listen(port: number, address: string | null = null, options: BindSocketsOptions = {}): void {
-    this.addListeners(this.#bindSockets(port, address, options));
+    this.addListeners(bindSockets(port, address, options));
   }
 
   /**
@@ -184,7 +184,7 @@ export class TCPServer {
     }
     // One of several processes learns its port in start().
     const later = (_processStarter()?.ports() ?? null) !== null;
-    const listeners = later ? [] : this.#bindSockets(port, address, options);
+    const listeners = later ? [] : bindSockets(port, address, options);
     this.#bound.push({ port, address, options, listeners });
   }
 
@@ -224,7 +224,7 @@ export class TCPServer {
     const joined = starter.start(numProcesses, ports, options);
     let taken = 0; // of the ports that were 0
     this.#acceptBound(({ port, address, options }) =>
-      this.#bindSockets(port === 0 ? ports[taken++] ?? 0 : port, address, {
+      bindSockets(port === 0 ? ports[taken++] ?? 0 : port, address, {
         ...options,
         reusePort: true,
       })
@@ -293,7 +293,7 @@ export class TCPServer {
   }
 
   #listenersOf({ port, address, options, listeners }: Binding): readonly Deno.Listener[] {
-    return listeners.length > 0 ? listeners : this.#bindSockets(port, address, options);
+    return listeners.length > 0 ? listeners : bindSockets(port, address, options);
   }
 
   #freeBound(): void {
@@ -305,16 +305,6 @@ export class TCPServer {
     const stream = this.#makeStream(conn);
     this.#watch(conn, stream);
     this.#handle(stream, conn.remoteAddr);
-  }
-
-  #bindSockets(
-    port: number,
-    address: string | null | undefined,
-    options: BindSocketsOptions,
-  ): Deno.Listener[] {
-    const context = this.#sslContext;
-    const listen = context === null ? Deno.listen : listenFor.bind(null, context);
-    return _bindSockets(listen, port, address, options);
   }
 
   // The one place where a connection becomes a stream.

@@ -1,15 +1,19 @@
 // HTTPServer over TLS, asked by a client of another make.
 import { assertEquals } from "@std/assert";
 import { IOLoop } from "../../ioloop/mod.ts";
-import { HTTPHeaders, HTTPServer } from "../../http/mod.ts";
-import type { SslOptions } from "../../iostream/mod.ts";
+import { HTTPHeaders, HTTPServer, type HTTPServerOptions } from "../../http/mod.ts";
 import { authority, localhost } from "../iostream/_certificates.ts";
 
 for (
-  const [engine, sslOptions] of [
-    ["Deno", localhost],
-    ["node:tls", { ...localhost, clientCert: "optional", caCerts: authority.cert }],
-  ] as [string, SslOptions][]
+  const [engine, options, listen] of [
+    ["Deno", {}, (server) => {
+      const address = { hostname: "127.0.0.1", port: 0 };
+      server.addListener(Deno.listenTls({ ...address, ...localhost, alpnProtocols: ["http/1.1"] }));
+    }],
+    ["node:tls", { sslOptions: { ...localhost, alpnProtocols: ["http/1.1"] } }, (server) => {
+      server.listen(0, "127.0.0.1");
+    }],
+  ] as [string, HTTPServerOptions, (server: HTTPServer) => void][]
 ) {
   Deno.test(`HTTPServer with sslOptions answers over TLS, several requests on a connection (${engine})`, () =>
     new IOLoop().run(async () => {
@@ -21,8 +25,8 @@ for (
         request.connection.writeHeaders({ code: 200, reason: "OK" }, headers);
         request.connection.write(body);
         request.connection.finish();
-      }, { sslOptions: { ...sslOptions, alpnProtocols: ["http/1.1"] } });
-      server.listen(0, "127.0.0.1");
+      }, options);
+      listen(server);
       const { port } = server.addresses[0] as Deno.NetAddr;
       const client = Deno.createHttpClient({ caCerts: [authority.cert], poolMaxIdlePerHost: 1 });
       for (const path of ["/one", "/two", "/three"]) {
