@@ -579,7 +579,9 @@ export class ServerConnection
       const { contentLength, chunked, expectContinue } = streamed.head;
       if (contentLength > streamed.maxBodySize) throw bodyTooLarge(streamed.maxBodySize);
       streamed.step = chunked || contentLength > 0 ? "body" : "end";
-      if (expectContinue && !this.#headWritten) this.#stream._writeLatin1(CONTINUE);
+      if (expectContinue && streamed.step === "body" && !this.#headWritten) {
+        this.#stream._writeLatin1(CONTINUE);
+      }
     }
     if (streamed.step === "end") {
       this.#state = State.ANSWER;

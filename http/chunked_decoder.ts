@@ -1,12 +1,15 @@
-import { CR, FIELD_VALUE, HEX, HTAB, LF, SEMICOLON, SP } from "./_bytes.ts";
+import { COLON, CR, FIELD_VALUE, HEX, HTAB, LF, SEMICOLON, SP, TOKEN } from "./_bytes.ts";
 import { HTTPInputError } from "./errors.ts";
 
 // A chunked body (RFC 9112 7.1), resumable at any byte, without a copy:
 //
 //   SIZE --;--> EXTENSION --CR--> SIZE_LF       SIZE --blank--> BLANKS --;--> EXTENSION
 //   SIZE --CR--> SIZE_LF --LF, size > 0--> DATA --last byte--> DATA_CR --> DATA_LF --> SIZE
-//   SIZE_LF --LF, size = 0--> LINE --other--> TRAILER --CR--> TRAILER_LF --> LINE
+//   SIZE_LF --LF, size = 0--> LINE --token--> NAME --:--> TRAILER --CR--> TRAILER_LF --> LINE
 //   LINE --CR--> LAST_LF --LF--> DONE           any state --#fail()--> DEAD
+//
+// Trailer fields are dropped, but what is none is refused: behind an end without its empty
+// line stands the next request, and that would be taken for one of them.
 //
 // The owner of the bytes pulls, one piece of data a call, so that it can wait
 // between two pieces.
@@ -19,11 +22,12 @@ const State = {
   BLANKS: 5,
   EXTENSION: 6,
   LINE: 7,
-  TRAILER: 8,
-  TRAILER_LF: 9,
-  LAST_LF: 10,
-  DONE: 11,
-  DEAD: 12,
+  NAME: 8,
+  TRAILER: 9,
+  TRAILER_LF: 10,
+  LAST_LF: 11,
+  DONE: 12,
+  DEAD: 13,
 } as const;
 type State = typeof State[keyof typeof State];
 
@@ -150,8 +154,15 @@ export class ChunkedDecoder {
             this.#state = State.LAST_LF;
             break;
           }
-          this.#state = State.TRAILER;
-          // falls through
+          this.#countTrailer();
+          if (TOKEN[byte] !== 1) this.#failName();
+          this.#state = State.NAME;
+          break;
+        case State.NAME:
+          this.#countTrailer();
+          if (byte === COLON) this.#state = State.TRAILER;
+          else if (TOKEN[byte] !== 1) this.#failName();
+          break;
         case State.TRAILER:
           this.#countTrailer();
           if (byte === CR) this.#state = State.TRAILER_LF;
@@ -209,6 +220,10 @@ export class ChunkedDecoder {
         431,
       );
     }
+  }
+
+  #failName(): never {
+    this.#fail("the name of a trailer field must be a token and a colon");
   }
 
   #fail(why: string, status = 400): never {

@@ -137,3 +137,21 @@ Deno.test("reset() begins another body", () => {
   assertEquals(decoder.next(bytesOf("0\r\n\r\n"), 0, 5), 5);
   assertEquals(decoder.done, true);
 });
+
+// What stood behind an end without its empty line, another request, was taken for a trailer field.
+Deno.test("next() refuses trailer lines that are no fields", () => {
+  for (
+    const line of [
+      "GET / HTTP/1.1",
+      "2",
+      ": b",
+      "A : b",
+      " A: b",
+      "A: b\r\n c",
+      "(A): b",
+      "\xe9: b",
+    ]
+  ) {
+    refuse(`0\r\n${line}\r\n\r\n`, 400);
+  }
+});
