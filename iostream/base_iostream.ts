@@ -1195,7 +1195,9 @@ export abstract class BaseIOStream
       writes[count]!.future._settle(1, undefined);
       count++;
     }
-    if (count > writes.length / 2) {
+    if (count === writes.length) {
+      writes.length = count = 0; // gives its memory back, unlike splice()
+    } else if (count > writes.length / 2) {
       writes.splice(0, count);
       count = 0;
     }
