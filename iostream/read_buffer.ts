@@ -1,4 +1,5 @@
 const FIRST_SIZE = 1024; // of a connection that was never busy: an idle one stays cheap
+const AHEAD_SIZE = 256; // of one whose data nobody waits for: enough to learn that its peer left
 const SMALL_SIZE = 2048; // of an idle one that once filled the first size (a browser's head)
 const SLAB_SIZE = 8192; // while many messages are there at once; else FIRST_SIZE
 const SLABBED = 512; // copies up to this size share a slab: 0.1 us each, an array of its own 0.5
@@ -81,7 +82,7 @@ export class ReadBuffer {
     }
     this.end += count;
     this.#full = count === lent.length;
-    if (this.#full && this.#small === FIRST_SIZE) this.#small = SMALL_SIZE;
+    if (this.#full && lent.length === FIRST_SIZE) this.#small = SMALL_SIZE;
   }
 
   /** Says that what the read brought is with the caller whose space it filled. */
@@ -161,7 +162,7 @@ export class ReadBuffer {
 
   #lendEmpty(ahead: boolean): void {
     if (this.#slab.length > FIRST_SIZE) this.#slab = EMPTY;
-    let size = this.#small;
+    let size = ahead ? AHEAD_SIZE : this.#small;
     if (this.#full && !ahead) {
       size = this.bytes.length <= this.#small
         ? Math.max(this.#useful, 2 * this.bytes.length)
@@ -174,10 +175,10 @@ export class ReadBuffer {
   }
 
   #makeRoom(length: number): void {
-    if (length <= this.bytes.length >> 1) {
+    if (length <= this.bytes.length >> 1 && this.bytes.length >= FIRST_SIZE) {
       this.bytes.copyWithin(0, this.start, this.end);
     } else {
-      const size = 2 * this.bytes.length;
+      const size = Math.max(2 * this.bytes.length, FIRST_SIZE);
       const larger = new Uint8Array(this.#full ? Math.max(size, this.#useful) : size);
       larger.set(this.bytes.subarray(this.start, this.end));
       this.bytes = larger;
