@@ -1,6 +1,7 @@
 import { convertYielded } from "../gen/mod.ts";
 import { Future, IOLoop } from "../ioloop/mod.ts";
 import {
+  type HTTPConnection,
   HTTPInputError,
   type HTTPMessageDelegate,
   HTTPServerRequest,
@@ -76,10 +77,10 @@ export function toFetchHandler(
     try {
       asked = requestOf(request, connection, loop.time());
       const delegate = app.beginRequest?.(asked) ?? null;
-      if (delegate !== null) stream(delegate, asked, request, response);
+      if (delegate !== null) stream(delegate, asked, request);
       else {
         asked.body = await collect(request, maxBodySize);
-        follow(app.handleRequest(asked), response);
+        follow(app.handleRequest(asked), connection);
       }
     } catch (error) {
       if (!(error instanceof HTTPInputError)) throw error;
@@ -130,16 +131,15 @@ async function stream(
   delegate: HTTPMessageDelegate,
   asked: HTTPServerRequest,
   request: Request,
-  response: Future<Response>,
 ): Promise<void> {
   try {
     const { method, uri, version, headers } = asked;
     await wait(delegate.headersReceived({ method, path: uri, version }, headers));
     for await (const piece of request.body ?? []) await wait(delegate.dataReceived(piece));
-    follow(delegate.finish(), response);
+    follow(delegate.finish(), asked.connection);
   } catch (error) {
     delegate.onConnectionClose();
-    response._settle(2, error);
+    asked.connection.abort(error);
   }
 }
 
@@ -147,12 +147,13 @@ async function wait(work: unknown): Promise<void> {
   if (work !== undefined && work !== null) await convertYielded(work);
 }
 
-function follow(work: unknown, response: Future<Response>): void {
+// A failure fails the Response or, when that is under way, its body.
+function follow(work: unknown, connection: HTTPConnection): void {
   if (work === undefined || work === null) return;
   const future = convertYielded(work);
   future._listen({
     _settled: () => {
-      if (!future._fulfilled) response._settle(2, future._value);
+      if (!future._fulfilled) connection.abort(future._value);
     },
   });
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type CoroutineGenerator, sleep } from "../../gen/mod.ts";
 import { appLog, Future, IOLoop } from "../../ioloop/mod.ts";
+import { HTTPHeaders, type HTTPServerRequest } from "../../http/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 import {
   Application,
@@ -151,6 +152,37 @@ Deno.test("toFetchHandler() cancels the handler when the request is aborted or n
     while (ended.length < 4) await new Promise(setImmediate);
     assertEquals(ended.sort(), ["closed", "closed", "reading", "waiting"]);
   });
+});
+
+// Its body never ended.
+Deno.test("toFetchHandler() fails the body of an application that fails behind its head", async () => {
+  const failing = (asked: HTTPServerRequest) => {
+    asked.connection.writeHeaders({ code: 200 }, new HTTPHeaders(), "begun");
+    throw new RangeError("behind the head");
+  };
+  const loop = new IOLoop();
+  const whole = toFetchHandler({
+    *handleRequest(asked): CoroutineGenerator {
+      yield* sleep(1);
+      failing(asked);
+    },
+  });
+  const streamed = toFetchHandler({
+    handleRequest() {},
+    beginRequest: (asked) => ({
+      headersReceived() {},
+      dataReceived: () => failing(asked),
+      finish() {},
+      onConnectionClose() {},
+    }),
+  });
+  for (const handler of [whole, streamed]) {
+    const response = await handler(new Request("http://x/", { method: "POST", body: "body" }));
+    await assertRejects(() => response.text(), RangeError, "behind the head");
+  }
+  loop.stop();
+  await new Promise(setImmediate);
+  loop.close();
 });
 
 Deno.test("toFetchHandler() answers an upgrade with 501, a body over the limit with 413", async () => {
