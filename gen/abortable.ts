@@ -1,4 +1,4 @@
-import { Future } from "../ioloop/mod.ts";
+import { chainFuture, Future } from "../ioloop/mod.ts";
 
 /**
  * Calls `fn` with an `AbortSignal` and returns the Future of what it returns. Cancelling the
@@ -28,9 +28,6 @@ import { Future } from "../ioloop/mod.ts";
 export function abortable<T>(fn: (signal: AbortSignal) => T | PromiseLike<T>): Future<T> {
   const controller = new AbortController();
   const future = new Future<T>((error) => controller.abort(error));
-  Future.from(fn(controller.signal))._listen({
-    _settled: (inner) =>
-      future._settle(inner._fulfilled ? 1 : inner.cancelled() ? 3 : 2, inner._value),
-  });
+  chainFuture(Future.from(fn(controller.signal)), future);
   return future;
 }

@@ -1,4 +1,4 @@
-import { Future } from "../ioloop/mod.ts";
+import { chainFuture, Future } from "../ioloop/mod.ts";
 import type { FutureListener } from "../ioloop/mod.ts";
 import { LinkedList } from "./_linked_list.ts";
 
@@ -125,6 +125,6 @@ export class WaitIterator<const C extends WaitIteratorInput> {
     const { future } = child;
     this.#current = child;
     this.#waiting = null;
-    to._settle(future._fulfilled ? 1 : future.cancelled() ? 3 : 2, future._value);
+    chainFuture(future, to);
   }
 }

@@ -1,5 +1,4 @@
 import { VERSION } from "../ioloop/mod.ts";
-import { accessLog } from "../ioloop/mod.ts";
 import {
   type HTTPMessageDelegate,
   HTTPServer,
@@ -7,6 +6,7 @@ import {
   type HTTPServerRequest,
 } from "../http/mod.ts";
 import { ErrorHandler } from "./error_handler.ts";
+import { logAccess } from "./_access_line.ts";
 import type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
 import type { HandlerClass } from "./request_handler.ts";
 import { type Route, type RouteMatch, RouteTable, URLSpec } from "./routing.ts";
@@ -140,16 +140,7 @@ export class Application implements HandlerApplication {
       this.settings.logFunction(handler);
       return;
     }
-    const status = handler.getStatus();
-    const level = status < 400 ? "info" : status < 500 ? "warning" : "error";
-    if (!accessLog.isEnabledFor(level)) return;
-    const { method, uri, remoteIp } = handler.request;
-    const line = `${status} ${method} ${uri} (${remoteIp}) ${
-      handler.request.requestTime().toFixed(2)
-    }ms`;
-    if (level === "info") accessLog.info("{line}", { line });
-    else if (level === "warning") accessLog.warn("{line}", { line });
-    else accessLog.error("{line}", { line });
+    logAccess(handler.getStatus(), handler.request);
   }
 
   /** Makes the handler of a request and lets it answer; called by the server. */

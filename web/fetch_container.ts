@@ -2,9 +2,10 @@
 // ways: a piece of the request's is taken when the handler's stream wants one, and a piece of
 // the response's is read when the one before is in the kernel.
 import { Coroutine, type CoroutineGenerator, moment } from "../gen/mod.ts";
-import { accessLog, type Executor, Future, VERSION } from "../ioloop/mod.ts";
+import { type Executor, Future, VERSION } from "../ioloop/mod.ts";
 import { StreamClosedError } from "../iostream/mod.ts";
 import { HTTPHeaders, type HTTPMessageDelegate, type HTTPServerRequest } from "../http/mod.ts";
+import { logAccess } from "./_access_line.ts";
 
 /** A function as `Deno.serve` and Fetch frameworks know it. */
 export type FetchFunction = (request: Request) => Response | PromiseLike<Response>;
@@ -82,7 +83,7 @@ export class FetchContainer {
     } catch (error) {
       if (!(error instanceof StreamClosedError) || !signal.aborted) throw error;
     } finally {
-      log(status, request);
+      logAccess(status, request);
     }
   }
 }
@@ -198,12 +199,4 @@ function* answerWith(request: HTTPServerRequest, response: Response): CoroutineG
     if (!(error instanceof StreamClosedError)) connection.abort(error);
     throw error;
   }
-}
-
-function log(status: number, request: HTTPServerRequest): void {
-  const { method, uri, remoteIp } = request;
-  const line = `${status} ${method} ${uri} (${remoteIp}) ${request.requestTime().toFixed(2)}ms`;
-  if (status < 400) accessLog.info("{line}", { line });
-  else if (status < 500) accessLog.warn("{line}", { line });
-  else accessLog.error("{line}", { line });
 }
