@@ -144,6 +144,11 @@ export class HTTPServerRequest {
     return this.#head.upgrade;
   }
 
+  /** Whether there is an If-None-Match field. @ignore */
+  get _conditional(): boolean {
+    return this.#head.conditional;
+  }
+
   /** The address of the peer; `0.0.0.0` when it has none. */
   get remoteIp(): string {
     return this.#peer.remoteIp;

@@ -26,6 +26,8 @@ export class RequestHead {
   readonly expectContinue: boolean = false;
   /** Whether the client asks to change the protocol: an Upgrade field, listed in Connection. */
   readonly upgrade: boolean = false;
+  /** Whether there is an If-None-Match field. */
+  readonly conditional: boolean = false;
   /** The field lines as received, in latin-1, each with its CRLF: `Name: value\r\n...`. */
   readonly fields: string = "";
 

@@ -42,14 +42,15 @@ const State = {
 } as const;
 type State = typeof State[keyof typeof State];
 
-/** Bits of `#seen`: which of the fields that frame the message have come. */
-const Seen = { HOST: 1, TRANSFER_ENCODING: 2, EXPECT: 4, UPGRADE: 8 } as const;
+/** Bits of `#seen`: which of the fields that matter here have come. */
+const Seen = { HOST: 1, TRANSFER_ENCODING: 2, EXPECT: 4, UPGRADE: 8, CONDITION: 16 } as const;
 
 const HTTP_1 = wordBytes("HTTP/1.");
 const HOST = wordBytes("host");
 const EXPECT = wordBytes("expect");
 const UPGRADE = wordBytes("upgrade");
 const CONNECTION = wordBytes("connection");
+const IF_NONE_MATCH = wordBytes("if-none-match");
 const CONTENT_LENGTH = wordBytes("content-length");
 const TRANSFER_ENCODING = wordBytes("transfer-encoding");
 const CHUNKED = wordBytes("chunked");
@@ -397,6 +398,9 @@ export class RequestParser {
           this.#seen |= Seen.UPGRADE;
         }
         return;
+      case IF_NONE_MATCH.length:
+        if (isWord(bytes, nameStart, nameEnd, IF_NONE_MATCH)) this.#seen |= Seen.CONDITION;
+        return;
       case CONNECTION.length:
         if (isWord(bytes, nameStart, nameEnd, CONNECTION)) {
           this.#connection |= readConnection(bytes, valueStart, lineEnd);
@@ -485,6 +489,7 @@ export class RequestParser {
     head.expectContinue = modern && (seen & Seen.EXPECT) !== 0;
     head.upgrade = modern && (seen & Seen.UPGRADE) !== 0 &&
       (this.#connection & ConnectionOption.UPGRADE) !== 0;
+    head.conditional = (seen & Seen.CONDITION) !== 0;
     head.fields = text.slice(this.#fieldsStart, -2);
     this.head = head;
     this.#text = text.length > MAX_KEPT_SIZE ? "" : text;

@@ -8,8 +8,10 @@ import {
 import { ErrorHandler } from "./error_handler.ts";
 import { logAccess } from "./_access_line.ts";
 import type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
+import type { CookieOptions } from "./_set_cookie.ts";
 import type { HandlerClass } from "./request_handler.ts";
 import { type Route, type RouteMatch, RouteTable, URLSpec } from "./routing.ts";
+import type { CookieSecret } from "./signed_value.ts";
 import { StaticFileHandler } from "./static_file_handler.ts";
 
 const DEFAULT_FIELDS = `Server: Waterspout/${VERSION}\r\n` +
@@ -41,6 +43,36 @@ export interface ApplicationSettings {
   staticHandlerClass?: HandlerClass;
   /** Further options for the `initialize` of that handler. */
   staticHandlerArgs?: Record<string, unknown>;
+  /**
+   * What signs cookies: a long random text, or several by number, of which the setting
+   * `keyVersion` names the one that signs.
+   */
+  cookieSecret?: CookieSecret;
+  /** Which of several keys signs cookies. */
+  keyVersion?: number;
+  /** Where one signs in; see {@linkcode authenticated}. */
+  loginUrl?: string;
+  /**
+   * Whether requests that change something must carry the token of their client's cookie; see
+   * {@linkcode RequestHandler.checkXsrfCookie}.
+   *
+   * @default {false}
+   */
+  xsrfCookies?: boolean;
+  /**
+   * How that token is written: 1 plain, 2 masked anew in each page.
+   *
+   * @default {2}
+   */
+  xsrfCookieVersion?: 1 | 2;
+  /** Options of that cookie. */
+  xsrfCookieKwargs?: CookieOptions;
+  /**
+   * The name of that cookie.
+   *
+   * @default {"_xsrf"}
+   */
+  xsrfCookieName?: string;
   /** A setting of the program's own. */
   [key: string]: unknown;
 }
@@ -158,6 +190,13 @@ export class Application implements HandlerApplication {
     const { spec, groups, named } = this.#find(request);
     if (!spec.handlerClass.STREAM_REQUEST_BODY) return null;
     return new spec.handlerClass(this, request, spec.kwargs)._stream(groups, named);
+  }
+
+  /** See {@linkcode HandlerApplication}. @ignore */
+  _staticUrl(path: string, options: Readonly<Record<string, unknown>>): string {
+    const handler =
+      (this.settings.staticHandlerClass ?? StaticFileHandler) as typeof StaticFileHandler;
+    return handler.makeStaticUrl(this.settings, path, options);
   }
 
   /** See {@linkcode HandlerApplication}. @ignore */

@@ -10,6 +10,9 @@ export class ErrorHandler extends RequestHandler {
     this.#statusCode = statusCode;
   }
 
+  /** Refuses nothing: a form that goes nowhere is answered with the status too. */
+  override checkXsrfCookie(): void {}
+
   /** Answers with the status. */
   override prepare(): never {
     throw new HTTPError(this.#statusCode);

@@ -16,6 +16,8 @@ export interface HandlerApplication {
   reverseUrl(name: string, ...args: readonly unknown[]): string;
   /** Writes the access log line of a finished request. */
   logRequest(handler: FinishedHandler): void;
+  /** The URL of a static file; the options are those of the static handler's class. @ignore */
+  _staticUrl(path: string, options: Readonly<Record<string, unknown>>): string;
   /** The fields of an answer whose handler set none; `dateField` is the current one. @ignore */
   _defaultFields(dateField: string): string;
 }

@@ -30,6 +30,7 @@ export type { FinishedHandler, HandlerApplication } from "./handler_application.
 export {
   type ArgumentOptions,
   type HandlerClass,
+  type HandlerStaticUrlOptions,
   type HeaderValue,
   type JSONRecord,
   type PathArgument,
@@ -37,8 +38,25 @@ export {
   RequestHandler,
   REQUIRED,
   type SendErrorOptions,
+  type SetSignedCookieOptions,
+  type SignedCookieOptions,
   type Writable,
 } from "./request_handler.ts";
+export type { CookieOptions } from "./_set_cookie.ts";
+export {
+  type CookieSecret,
+  createSignedValue,
+  decodeSignedValue,
+  DEFAULT_SIGNED_VALUE_MIN_VERSION,
+  DEFAULT_SIGNED_VALUE_VERSION,
+  getSignatureKeyVersion,
+  MAX_SUPPORTED_SIGNED_VALUE_VERSION,
+  MIN_SUPPORTED_SIGNED_VALUE_VERSION,
+  type SignOptions,
+  type VerifyOptions,
+} from "./signed_value.ts";
+export { isAbsolute } from "./is_absolute.ts";
+export { addSlash, authenticated, removeSlash } from "./decorators.ts";
 export { type Route, type RouteMatch, RouteTable, url, URLSpec } from "./routing.ts";
 export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from "./errors.ts";
 export { asynchronous, type HandlerMethod } from "./asynchronous.ts";

@@ -35,7 +35,22 @@ import {
   xhtmlEscape,
 } from "../http/mod.ts";
 import type { HandlerApplication } from "./handler_application.ts";
+import { entityTag, matchesEntityTag } from "./_entity_tag.ts";
 import { Finish, HTTPError, MissingArgumentError } from "./errors.ts";
+import { type CookieOptions, formatSetCookie, isCookieName } from "./_set_cookie.ts";
+import {
+  type CookieSecret,
+  createSignedValue,
+  decodeSignedValue,
+  getSignatureKeyVersion,
+} from "./signed_value.ts";
+import {
+  decodeXsrfToken,
+  encodeXsrfToken,
+  makeXsrfToken,
+  sameXsrfToken,
+  type XsrfToken,
+} from "./_xsrf.ts";
 
 /** Is a class that extends {@linkcode RequestHandler}. */
 // deno-lint-ignore no-explicit-any -- the options belong to the handler's initialize()
@@ -73,6 +88,44 @@ export interface ArgumentOptions {
   strip?: boolean;
 }
 
+/** Options of {@linkcode RequestHandler.getSignedCookie}. */
+export interface SignedCookieOptions {
+  /** The signed value, if not that of the request's cookie. */
+  value?: string | Uint8Array | null;
+  /**
+   * The days after which it is no longer taken.
+   *
+   * @default {31}
+   */
+  maxAgeDays?: number;
+  /**
+   * The oldest format that is taken, 1 or 2.
+   *
+   * @default {1}
+   */
+  minVersion?: number;
+}
+
+/** Options of {@linkcode RequestHandler.setSignedCookie}. */
+export interface SetSignedCookieOptions extends CookieOptions {
+  /** The format, 1 or 2; 2 by default. */
+  version?: number;
+}
+
+/** Options of {@linkcode RequestHandler.staticUrl}; others go to the static handler's class. */
+export interface HandlerStaticUrlOptions {
+  /** Whether it is a full URL; by default what the handler's property `includeHost` says. */
+  includeHost?: boolean;
+  /**
+   * Whether the URL carries the version of the file.
+   *
+   * @default {true}
+   */
+  includeVersion?: boolean;
+  /** An option of the static handler's own. */
+  [option: string]: unknown;
+}
+
 /** Options of {@linkcode RequestHandler.redirect}. */
 export interface RedirectOptions {
   /**
@@ -107,6 +160,7 @@ const VERBS: Readonly<Record<string, Verb | undefined>> = {
 };
 type Verb = "get" | "head" | "post" | "delete" | "patch" | "put" | "options";
 
+const UNKNOWN = Symbol("unknown");
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 const NO_ARGS: readonly never[] = [];
 // deno-lint-ignore no-control-regex -- these are what is looked for
@@ -117,6 +171,8 @@ const BAD_REASON_REGEXP = /[\x00-\x08\x0a-\x1f\x7f<]|[^\x00-\xff]/;
 const NOT_LATIN1_REGEXP = /[^\x00-\xff]/;
 
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const jsonDecoder = new TextDecoder("utf-8", { fatal: true }); // RFC 8259 8.1: a BOM may be skipped
+const YEAR = 365 * 86_400_000;
 
 /**
  * Answers requests: subclass it and write a method for each verb, `get`, `post` and so on.
@@ -184,6 +240,10 @@ export class RequestHandler implements FutureOwner {
   #chunks: (string | Uint8Array)[] | null = null; // what was written, once it is more
   #headersWritten = false;
   #finished = false;
+  #newCookies: Map<string, string> | null = null; // the Set-Cookie fields, by name
+  #user: unknown = UNKNOWN; // what getCurrentUser() said
+  #xsrf: XsrfToken | null = null; // of the cookie, or of the one that is set
+  #xsrfText = "";
   #work: Future<unknown> | null = null; // the coroutine of the method in progress
   #children: ChildScope | null = null;
   #asynchronous: Future<void> | null = null; // done when the answer is, whoever finishes it
@@ -371,6 +431,7 @@ export class RequestHandler implements FutureOwner {
     const connection = this.request.connection;
     if (!this.#headersWritten) {
       const reason = this.#reason ?? reasonPhrase(this.#status);
+      this.#addCookies();
       connection.writeHeaders({ code: this.#status, reason }, this.#fields());
       this.#headersWritten = true;
     }
@@ -549,9 +610,254 @@ export class RequestHandler implements FutureOwner {
     }
   }
 
+  /**
+   * Returns the body as JSON.
+   *
+   * @throws {HTTPError} 400 when it is none.
+   */
+  getJson<T = unknown>(): T {
+    try {
+      return JSON.parse(jsonDecoder.decode(this.request.body));
+    } catch (cause) {
+      throw new HTTPError(400, "Cannot read the body: it is not JSON", { cause });
+    }
+  }
+
+  // Cookies
+
+  /** The cookies of the request, by name. */
+  get cookies(): Readonly<Record<string, string>> {
+    return this.request.cookies;
+  }
+
   /** Returns a cookie of the request, or `missing`, by default null. */
   getCookie<D = null>(name: string, missing: D = null as D): string | D {
     return this.request.cookies[name] ?? missing;
+  }
+
+  /**
+   * Sets a cookie; a later call with the same name replaces it. It goes with the answer whatever
+   * that is, an error page included.
+   *
+   * @throws {TypeError} when name, value or an option holds what a cookie cannot.
+   */
+  setCookie(name: string, value: string | Uint8Array, options: CookieOptions = {}): void {
+    const text = typeof value === "string" ? value : utf8Decoder.decode(value);
+    (this.#newCookies ??= new Map()).set(name, formatSetCookie(name, text, options));
+  }
+
+  /**
+   * Makes the client forget a cookie; `domain` and `path` must be those that it was set with.
+   *
+   * @throws {TypeError} when the options hold `expires`, `expiresDays` or `maxAge`.
+   */
+  clearCookie(name: string, options: CookieOptions = {}): void {
+    for (const option of ["expires", "expiresDays", "maxAge"] as const) {
+      if (options[option] !== undefined) {
+        throw new TypeError(`Cannot clear cookie ${name}: ${option} is not an option of that`);
+      }
+    }
+    this.setCookie(name, "", { ...options, expires: Date.now() - YEAR });
+  }
+
+  /** Makes the client forget all cookies that it sent; see {@linkcode clearCookie}. */
+  clearAllCookies(options: CookieOptions = {}): void {
+    for (const name of Object.keys(this.cookies)) {
+      if (isCookieName(name)) this.clearCookie(name, options);
+    }
+  }
+
+  /**
+   * Sets a cookie that the client can read but not make up: see {@linkcode createSignedValue}.
+   * It ends after 30 days unless the options say otherwise; with `expiresDays: null` it ends
+   * with the browser.
+   *
+   * @throws {Error} when the setting `cookieSecret` is missing.
+   */
+  setSignedCookie(
+    name: string,
+    value: string | Uint8Array,
+    { version, expiresDays = 30, ...options }: SetSignedCookieOptions = {},
+  ): void {
+    this.setCookie(name, this.createSignedValue(name, value, version), { ...options, expiresDays });
+  }
+
+  /** Is the older name of {@linkcode setSignedCookie}. */
+  setSecureCookie(
+    name: string,
+    value: string | Uint8Array,
+    options?: SetSignedCookieOptions,
+  ): void {
+    this.setSignedCookie(name, value, options);
+  }
+
+  /**
+   * Signs a value with the settings `cookieSecret` and `keyVersion`.
+   *
+   * @throws {Error} when the setting `cookieSecret` is missing.
+   */
+  createSignedValue(name: string, value: string | Uint8Array, version?: number): string {
+    const keyVersion = this.settings["keyVersion"] as number | undefined;
+    return createSignedValue(this.#cookieSecret(), name, value, { version, keyVersion });
+  }
+
+  /**
+   * Returns what a signed cookie holds; null when the client sent none, or one that was forged
+   * or has expired.
+   *
+   * @throws {Error} when the setting `cookieSecret` is missing.
+   */
+  getSignedCookie(
+    name: string,
+    { value = this.getCookie(name), maxAgeDays, minVersion }: SignedCookieOptions = {},
+  ): Uint8Array | null {
+    return decodeSignedValue(this.#cookieSecret(), name, value, { maxAgeDays, minVersion });
+  }
+
+  /** Is the older name of {@linkcode getSignedCookie}. */
+  getSecureCookie(name: string, options?: SignedCookieOptions): Uint8Array | null {
+    return this.getSignedCookie(name, options);
+  }
+
+  /** Returns which key a signed cookie says it was signed with; null when it does not say. */
+  getSignedCookieKeyVersion(
+    name: string,
+    value: string | null = this.getCookie(name),
+  ): number | null {
+    return value === null ? null : getSignatureKeyVersion(value);
+  }
+
+  /** Is the older name of {@linkcode getSignedCookieKeyVersion}. */
+  getSecureCookieKeyVersion(name: string, value?: string | null): number | null {
+    return this.getSignedCookieKeyVersion(name, value);
+  }
+
+  // Users and security
+
+  /**
+   * Who is signed in: what {@linkcode getCurrentUser} returns, asked once, when it is first
+   * needed. A `prepare` that has to wait for it may set it instead.
+   */
+  // deno-lint-ignore no-explicit-any -- what a user is, is the program's business
+  get currentUser(): any {
+    if (this.#user === UNKNOWN) this.#user = this.getCurrentUser();
+    return this.#user;
+  }
+  // deno-lint-ignore no-explicit-any -- as above
+  set currentUser(user: any) {
+    this.#user = user;
+  }
+
+  /** Finds out who is signed in, for example from a signed cookie; override it. */
+  getCurrentUser(): unknown {
+    return null;
+  }
+
+  /**
+   * Returns where one signs in; override it to make it depend on the request.
+   *
+   * @throws {Error} when the setting `loginUrl` is missing.
+   */
+  getLoginUrl(): string {
+    return this.requireSetting("loginUrl", "authenticated") as string;
+  }
+
+  /**
+   * The token that a form or a script sends back, for the request to be taken; see
+   * {@linkcode checkXsrfCookie}. If the client has no cookie with it, one is set, for 30 days
+   * where there is a {@linkcode currentUser}, else until the browser ends.
+   */
+  get xsrfToken(): string {
+    if (this.#xsrfText !== "") return this.#xsrfText;
+    const version = (this.settings["xsrfCookieVersion"] ?? 2) as number;
+    const text = this.#xsrfText = encodeXsrfToken(this.#xsrfOfCookie(), version);
+    if (this.#sentXsrf() === null) {
+      const options: CookieOptions = {
+        ...this.request.protocol === "https" ? { secure: true } : {},
+        ...this.settings["xsrfCookieKwargs"] as CookieOptions | undefined,
+      };
+      if (!("expiresDays" in options) && this.currentUser) options.expiresDays = 30;
+      this.setCookie(this.#xsrfName(), text, options);
+    }
+    return text;
+  }
+
+  /**
+   * Refuses a request that another site may have caused: the argument `_xsrf`, or the field
+   * X-Xsrftoken or X-Csrftoken, must hold the token of the cookie. With the setting
+   * `xsrfCookies` it is called for all methods but GET, HEAD and OPTIONS; override it to leave
+   * out handlers that are called by programs.
+   *
+   * @throws {HTTPError} 403.
+   */
+  checkXsrfCookie(): void {
+    const { headers } = this.request;
+    const text = this.getArgument("_xsrf", null) || headers.get("X-Xsrftoken") ||
+      headers.get("X-Csrftoken");
+    if (!text) throw new HTTPError(403, "'_xsrf' argument missing from POST");
+    const token = decodeXsrfToken(text);
+    if (token === null) throw new HTTPError(403, "'_xsrf' argument has invalid format");
+    if (!sameXsrfToken(token, this.#xsrfOfCookie())) {
+      throw new HTTPError(403, "XSRF cookie does not match POST argument");
+    }
+  }
+
+  /** Returns the hidden input that makes a form carry the {@linkcode xsrfToken}. */
+  xsrfFormHtml(): string {
+    return `<input type="hidden" name="_xsrf" value="${xhtmlEscape(this.xsrfToken)}"/>`;
+  }
+
+  /**
+   * Returns the URL of a file below the setting `staticPath`, with the version of the file in
+   * it, so that browsers may keep it for long.
+   *
+   * @throws {Error} when the setting `staticPath` is missing.
+   */
+  staticUrl(path: string, { includeHost, ...options }: HandlerStaticUrlOptions = {}): string {
+    this.requireSetting("staticPath", "staticUrl");
+    const { protocol, host } = this.request;
+    const { includeHost: always } = this as { includeHost?: unknown };
+    const base = includeHost ?? always ? `${protocol}://${host}` : "";
+    return base + this.application._staticUrl(path, options);
+  }
+
+  /** Makes a path of a named route; see `Application.reverseUrl`. */
+  reverseUrl(name: string, ...args: readonly unknown[]): string {
+    return this.application.reverseUrl(name, ...args);
+  }
+
+  /**
+   * Returns a setting of the application.
+   *
+   * @throws {Error} when it is missing; `feature` is what needs it.
+   */
+  requireSetting(name: string, feature = "this feature"): unknown {
+    const value = this.settings[name];
+    if (!value) throw new Error(`Cannot use ${feature}: the application needs the setting ${name}`);
+    return value;
+  }
+
+  // Entity tags
+
+  /**
+   * Returns the entity tag of the answer, null for none; override it. By default it is a hash of
+   * what was written.
+   */
+  computeEtag(): string | null {
+    return entityTag(this.#chunk = this.#takeBody());
+  }
+
+  /** Sets the field Etag to what {@linkcode computeEtag} returns. */
+  setEtagHeader(): void {
+    const tag = this.computeEtag();
+    if (tag !== null) this.setHeader("Etag", tag);
+  }
+
+  /** Tells whether the client has what the field Etag stands for: If-None-Match lists it. */
+  checkEtagHeader(): boolean {
+    const tag = this.#fields().get("Etag");
+    const field = this.request.headers.get("If-None-Match");
+    return tag !== null && field !== null && matchesEntityTag(field, tag);
   }
 
   /**
@@ -578,6 +884,7 @@ export class RequestHandler implements FutureOwner {
     const headers = this.#fields();
     for (const name of NO_BODY_FIELDS) headers.delete(name);
     headers.update(fields);
+    this.#addCookies();
     this.#status = 101;
     this.#headersWritten = this.#finished = true;
     connection.writeHeaders({ code: 101 }, headers);
@@ -604,6 +911,7 @@ export class RequestHandler implements FutureOwner {
     this.#asOwner(() => {
       const verb = this.#setUp(groups, named);
       if (this.request.body.length > 0) void this.request.bodyArguments; // a bad one is 400 at once
+      this.#checkXsrf();
       if (this.prepare === RequestHandler.prototype.prepare) this.#runMethod(verb);
       else this.#run(this.prepare, NO_ARGS, () => this.#runMethod(verb));
     });
@@ -624,6 +932,7 @@ export class RequestHandler implements FutureOwner {
         const prepared = new Future<void>();
         this.#asOwner(() => {
           verb = this.#setUp(groups, named);
+          this.#checkXsrf();
           this.request.connection.onClose = () => this.#clientLeft();
           this.#run(this.prepare, NO_ARGS, () => prepared.setResult());
         });
@@ -693,6 +1002,12 @@ export class RequestHandler implements FutureOwner {
     if (groups.length > 0) this.pathArgs = groups.map((group) => this.#decodePath(group, null));
     if (named !== null) this.#decodeNamed(named);
     return this.#verb();
+  }
+
+  #checkXsrf(): void {
+    if (this.settings["xsrfCookies"] && !SAFE_METHODS.includes(this.request.method)) {
+      this.checkXsrfCookie();
+    }
   }
 
   /**
@@ -849,6 +1164,8 @@ export class RequestHandler implements FutureOwner {
   }
 
   #sendWhole(): void {
+    const tag = this.#status === 200 ? this.#tag() : "";
+    if (this.#newCookies !== null) this.#addCookies();
     const status = this.#status;
     const body = this.#takeBody();
     if (status < 200 || status === 204 || status === 304) {
@@ -874,9 +1191,50 @@ export class RequestHandler implements FutureOwner {
       connection.finish();
       return;
     }
-    const block = headers === null ? this.#defaultBlock() : headers.toBlock();
+    const block = headers === null ? this.#defaultBlock() + tag : headers.toBlock();
     const line = statusLine(status, this.#reason);
     connection._respond(status, line, block, body, byteLength(body));
+  }
+
+  // Gives the answer its entity tag, and makes it a 304 if the client has it. Returns the field's
+  // line if it is not among the header fields: making these for it alone would cost more.
+  #tag(): string {
+    const { request } = this;
+    if (request.method !== "GET" && request.method !== "HEAD") return "";
+    if (
+      this.#headers === null && this.#newCookies === null && !request._conditional &&
+      this.computeEtag === RequestHandler.prototype.computeEtag
+    ) return `Etag: ${this.computeEtag()}\r\n`;
+    if (!this.#fields().has("Etag")) this.setEtagHeader();
+    if (request._conditional && this.checkEtagHeader()) {
+      this.#status = 304;
+      this.#chunk = this.#chunks = null;
+    }
+    return "";
+  }
+
+  #addCookies(): void {
+    if (this.#newCookies === null) return;
+    const headers = this.#fields();
+    for (const field of this.#newCookies.values()) headers.add("Set-Cookie", field);
+    this.#newCookies = null;
+  }
+
+  #cookieSecret(): CookieSecret {
+    return this.requireSetting("cookieSecret", "signed cookies") as CookieSecret;
+  }
+
+  #xsrfName(): string {
+    return (this.settings["xsrfCookieName"] ?? "_xsrf") as string;
+  }
+
+  #sentXsrf(): XsrfToken | null {
+    return decodeXsrfToken(this.getCookie(this.#xsrfName(), ""));
+  }
+
+  // A client without a cookie is given a new token, once.
+  #xsrfOfCookie(): XsrfToken {
+    return this.#xsrf ??= this.#sentXsrf() ?? makeXsrfToken();
   }
 
   #afterFinish(): void {
@@ -944,7 +1302,13 @@ export class RequestHandler implements FutureOwner {
 
 type Method = (...args: unknown[]) => unknown;
 
-const NO_BODY_FIELDS = ["Content-Type", "Content-Length", "Transfer-Encoding"] as const;
+const NO_BODY_FIELDS = [
+  "Content-Encoding",
+  "Content-Language",
+  "Content-Length",
+  "Content-Type",
+  "Transfer-Encoding",
+] as const;
 
 // Holds the coroutines that a handler started: they end with its request.
 class ChildScope implements FutureScope {

@@ -224,7 +224,7 @@ export class StaticFileHandler extends RequestHandler {
   }
 
   /** Returns the entity tag, a strong one: the version in quotes. */
-  computeEtag(): string {
+  override computeEtag(): string {
     return `"${this.#version}"`;
   }
 
