@@ -22,6 +22,7 @@ export { parseCookie } from "./cookie.ts";
 export { encodeUsernamePassword } from "./credentials.ts";
 export { HTTPInputError, type HTTPMessageErrorOptions, HTTPOutputError } from "./errors.ts";
 export { parseBodyArguments, type ParseBodyConfig, setParseBodyConfig } from "./form.ts";
+export { GzipCompressor } from "./gzip_compressor.ts";
 export { DecompressionError, GzipDecompressor } from "./gzip_decompressor.ts";
 export { HTTPHeaders, type HTTPHeadersInit } from "./headers.ts";
 export { jsonDecode, jsonEncode } from "./json.ts";

@@ -7,7 +7,7 @@ import {
   TCPServer,
   type TCPServerOptions,
 } from "../iostream/mod.ts";
-import { CallbackDelegate } from "./_callback_delegate.ts";
+import { CallbackDelegate } from "./callback_delegate.ts";
 import type { HTTPConnection } from "./connection.ts";
 import { ConnectionHost, type RequestTaker } from "./_connection_host.ts";
 import { type HTTP1ConnectionParameters, limitsOf } from "./connection_parameters.ts";
@@ -200,8 +200,8 @@ export class HTTPServer extends TCPServer implements HTTPServerConnectionDelegat
       return this.startRequest(connection, connection);
     };
     const own = this.startRequest !== HTTPServer.prototype.startRequest;
-    if (own || this.#app.startRequest !== undefined) return start;
     const app = this.#app;
+    if (own || app.handleRequest === undefined) return start;
     if (app.beginRequest === undefined && this.#forwarding === null) return null;
     return (_connection, request) => {
       this.#identify(request);

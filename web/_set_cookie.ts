@@ -66,7 +66,8 @@ export function formatSetCookie(
   }
   let field = `${name}=${PLAIN_REGEXP.test(value) ? value : `"${escape(value)}"`}`;
   if (domain) field += `; Domain=${attribute(name, "domain", domain)}`;
-  const end = expires ?? (expiresDays == null ? undefined : Date.now() + expiresDays * DAY);
+  const end = expires ??
+    (typeof expiresDays === "number" ? Date.now() + expiresDays * DAY : undefined);
   // Tornado's spelling, the only attribute that it begins with a small letter.
   if (end !== undefined) field += `; expires=${formatTimestamp(new Date(end))}`;
   if (httpOnly) field += "; HttpOnly";

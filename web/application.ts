@@ -3,22 +3,54 @@ import {
   type HTTPMessageDelegate,
   HTTPServer,
   type HTTPServerOptions,
+  type HTTPServerPeer,
   type HTTPServerRequest,
 } from "../http/mod.ts";
+import type { BindSocketsOptions } from "../iostream/mod.ts";
+import { CallbackDelegate } from "../http/callback_delegate.ts";
 import { ErrorHandler } from "./error_handler.ts";
 import { logAccess } from "./_access_line.ts";
+import { ApplicationRouter, type Found } from "./_application_router.ts";
+import { feedDelegate } from "./_feed_delegate.ts";
 import type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
+import { AnyMatches, DefaultHostMatches, escapePattern, HostMatches } from "./matcher.ts";
 import type { CookieOptions } from "./_set_cookie.ts";
 import type { HandlerClass } from "./request_handler.ts";
-import { type Route, type RouteMatch, RouteTable, URLSpec } from "./routing.ts";
+import { ReversibleRouter, type Route, Router, Rule, type RuleRouter } from "./routing.ts";
 import type { CookieSecret } from "./signed_value.ts";
 import { StaticFileHandler } from "./static_file_handler.ts";
+import { GZipContentEncoding, type OutputTransformClass } from "./transforms.ts";
 
 const DEFAULT_FIELDS = `Server: Waterspout/${VERSION}\r\n` +
   "Content-Type: text/html; charset=UTF-8\r\n";
 
 /** Holds the settings of an Application; own keys are welcome. */
 export interface ApplicationSettings {
+  /**
+   * Whether the program is being worked on: turns `autoreload` and `serveTraceback` on,
+   * `compiledTemplateCache` and `staticHashCache` off. Each may be set otherwise.
+   *
+   * @default {false}
+   */
+  debug?: boolean;
+  /**
+   * Whether the program starts anew when one of its files changes.
+   *
+   * @default {false}
+   */
+  autoreload?: boolean;
+  /** The host that requests count as made to when it comes to `addHandlers`; see there. */
+  defaultHost?: string;
+  /** What answers go through on their way out, in this order. */
+  transforms?: readonly OutputTransformClass[];
+  /**
+   * Whether answers are compressed for clients that take it; see {@linkcode GZipContentEncoding}.
+   *
+   * @default {false}
+   */
+  compressResponse?: boolean;
+  /** Is the older name of `compressResponse`. */
+  gzip?: boolean;
   /**
    * Whether error pages show the stack.
    *
@@ -77,9 +109,17 @@ export interface ApplicationSettings {
   [key: string]: unknown;
 }
 
-interface HostRoutes {
-  readonly host: RegExp;
-  readonly table: RouteTable;
+/** Options of {@linkcode Application.listen}: those of the server, and of its socket. */
+export interface ApplicationListenOptions extends HTTPServerOptions, BindSocketsOptions {}
+
+/** Options of {@linkcode Application.getHandlerDelegate}. */
+export interface HandlerDelegateOptions {
+  /** What the handler's `initialize` is given. */
+  initOptions?: unknown;
+  /** The unnamed groups of the path, still encoded. */
+  pathArgs?: readonly (string | null)[];
+  /** The named groups of the path, still encoded. */
+  pathKwargs?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -105,15 +145,25 @@ interface HostRoutes {
  * await loop.start();
  * ```
  */
-export class Application implements HandlerApplication {
+export class Application<S extends ApplicationSettings = ApplicationSettings>
+  extends ReversibleRouter
+  implements HandlerApplication {
   /** The settings it was made with. */
-  readonly settings: Readonly<ApplicationSettings>;
+  readonly settings: Readonly<S & ApplicationSettings>;
+  /** The host that requests count as made to when it comes to {@linkcode addHandlers}. */
+  defaultHost: string | null;
+  /** What answers go through on their way out. */
+  readonly transforms: OutputTransformClass[];
+  /** The routes for all hosts. */
+  readonly wildcardRouter: RuleRouter;
+  /** The routes of {@linkcode addHandlers}, then those for all hosts. */
+  readonly defaultRouter: RuleRouter;
 
-  readonly #table: RouteTable;
-  readonly #hosts: HostRoutes[] = [];
-  readonly #named = new Map<string, URLSpec>();
-  readonly #fallback: URLSpec;
-  #streams = false; // some handlers take bodies as they arrive
+  readonly #wildcard: ApplicationRouter;
+  readonly #default: ApplicationRouter;
+  #early: boolean | null = null; // some requests are begun before their bodies are there
+  #last: HTTPServerRequest | null = null; // the request that was looked up last,
+  #lastFound: Found | null = null; // and who answers it
   #dateField = "";
   #defaultFields = "";
 
@@ -122,33 +172,47 @@ export class Application implements HandlerApplication {
    *
    * @throws {TypeError} when a route has no handler class; see {@linkcode URLSpec}.
    */
-  constructor(handlers: readonly Route[] = [], settings: ApplicationSettings = {}) {
-    this.settings = settings;
-    this.#table = this.#makeTable([...handlers, ...staticRoutes(settings)]);
-    this.#fallback = new URLSpec(
-      /.*/,
-      settings.defaultHandlerClass ?? ErrorHandler,
-      settings.defaultHandlerClass === undefined
-        ? { statusCode: 404 }
-        : settings.defaultHandlerArgs,
-    );
+  constructor(handlers: readonly Route[] = [], settings: S = {} as S) {
+    super();
+    const { defaultHost, transforms, ...rest } = settings;
+    this.settings = withDebug(rest) as S & ApplicationSettings;
+    this.defaultHost = defaultHost ?? null;
+    this.transforms = [...transforms ?? []];
+    if (settings.compressResponse ?? settings.gzip) this.transforms.push(GZipContentEncoding);
+    const start = (request: HTTPServerRequest, found: Found) => this.#startHandler(request, found);
+    this.#wildcard = new ApplicationRouter(start, [...handlers, ...staticRoutes(settings)]);
+    this.#default = new ApplicationRouter(start, [new Rule(new AnyMatches(), this.#wildcard)]);
+    this.wildcardRouter = this.#wildcard;
+    this.defaultRouter = this.#default;
   }
 
   /**
-   * Adds routes for the hosts that match the pattern; they are tried before the others. Case
-   * and port do not count. A string is matched from the first to the last character.
+   * Adds routes for the hosts that match the pattern, case and port aside; a string is matched
+   * from the first to the last character. They are tried before those for all hosts, in the
+   * order of adding. Requests to other hosts that no other route takes may use them too, while
+   * {@linkcode defaultHost} matches the pattern and no proxy says, by X-Real-Ip, that it
+   * forwarded them.
    */
   addHandlers(hostPattern: string | RegExp, handlers: readonly Route[]): void {
-    const source = typeof hostPattern === "string"
-      ? `^(?:${hostPattern.replace(/^\^/, "").replace(/\$$/, "")})$`
-      : hostPattern;
-    this.#hosts.push({ host: new RegExp(source, "i"), table: this.#makeTable(handlers) });
+    const matcher = new HostMatches(hostPattern);
+    this.#default._insert(this.#default.rules.length - 1, [matcher, handlers]);
+    const fallback = new DefaultHostMatches(this, matcher.hostPattern);
+    this.#wildcard.addRules([[fallback, handlers]]);
+    this.#early = null;
   }
 
-  /** Makes an HTTP server for this application that listens on `port`; see `TCPServer.listen`. */
-  listen(port: number, address?: string, options: HTTPServerOptions = {}): HTTPServer {
+  /** Adds what answers go through on their way out. */
+  addTransform(transformClass: OutputTransformClass): void {
+    this.transforms.push(transformClass);
+  }
+
+  /**
+   * Makes an HTTP server for this application that listens on `port`. The options are those of
+   * the server and of `TCPServer.listen`.
+   */
+  listen(port: number, address?: string, options: ApplicationListenOptions = {}): HTTPServer {
     const server = new HTTPServer(this, options);
-    server.listen(port, address);
+    server.listen(port, address, options);
     return server;
   }
 
@@ -157,10 +221,10 @@ export class Application implements HandlerApplication {
    *
    * @throws {Error} when there is no such route.
    */
-  reverseUrl(name: string, ...args: readonly unknown[]): string {
-    const spec = this.#named.get(name);
-    if (spec === undefined) throw new Error(`Cannot reverse ${name}: no route has that name`);
-    return spec.reverse(...args);
+  override reverseUrl(name: string, ...args: readonly unknown[]): string {
+    const path = this.#default.reverseUrl(name, ...args);
+    if (path === null) throw new Error(`Cannot reverse ${name}: no route has that name`);
+    return path;
   }
 
   /**
@@ -175,21 +239,58 @@ export class Application implements HandlerApplication {
     logAccess(handler.getStatus(), handler.request);
   }
 
-  /** Makes the handler of a request and lets it answer; called by the server. */
-  handleRequest(request: HTTPServerRequest): void {
-    const { spec, groups, named } = this.#find(request);
-    new spec.handlerClass(this, request, spec.kwargs)._execute(groups, named);
+  /** Returns who is told of a request as it arrives; override it for another kind of routing. */
+  override findHandler(request: HTTPServerRequest): HTTPMessageDelegate {
+    const found = this.#find(request);
+    return found.delegate ?? this.#startHandler(request, found);
+  }
+
+  /** Makes a handler of that class, and returns who is told of the request as it arrives. */
+  getHandlerDelegate(
+    request: HTTPServerRequest,
+    handlerClass: HandlerClass,
+    { initOptions, pathArgs = [], pathKwargs }: HandlerDelegateOptions = {},
+  ): HTTPMessageDelegate {
+    return this.#startHandler(request, {
+      handlerClass,
+      kwargs: initOptions,
+      pathArgs,
+      pathKwargs: pathKwargs ?? null,
+      delegate: null,
+    });
+  }
+
+  /** Answers a request whose body is there; called by the server. */
+  handleRequest(request: HTTPServerRequest): unknown {
+    if (this.#routesItself) return feedDelegate(this.findHandler(request), request);
+    const found = request === this.#last ? this.#lastFound! : this.#find(request);
+    this.#last = this.#lastFound = null;
+    const { handlerClass, kwargs, pathArgs, pathKwargs, delegate } = found;
+    if (delegate !== null) return feedDelegate(delegate, request);
+    new handlerClass!(this, request, kwargs)._execute(pathArgs, pathKwargs);
+    return undefined;
   }
 
   /**
-   * Makes the handler of a request whose body is to be streamed to it; called by the server.
-   * Returns null for another one.
+   * Returns who is told of a request as it arrives, null if its handler needs the body first;
+   * called by the server.
    */
   beginRequest(request: HTTPServerRequest): HTTPMessageDelegate | null {
-    if (!this.#streams) return null;
-    const { spec, groups, named } = this.#find(request);
-    if (!spec.handlerClass.STREAM_REQUEST_BODY) return null;
-    return new spec.handlerClass(this, request, spec.kwargs)._stream(groups, named);
+    if (this.#routesItself) {
+      const { connection } = request;
+      return this.startRequest === Router.prototype.startRequest
+        ? this.findHandler(request)
+        : this.startRequest(connection as unknown as HTTPServerPeer, connection);
+    }
+    if (!(this.#early ??= this.#default.early || takesEarly(this.settings.defaultHandlerClass))) {
+      return null;
+    }
+    const found = this.#find(request);
+    if (found.delegate !== null) return found.delegate;
+    if (found.handlerClass!.STREAM_REQUEST_BODY) return this.#startHandler(request, found);
+    this.#last = request;
+    this.#lastFound = found;
+    return null;
   }
 
   /** See {@linkcode HandlerApplication}. @ignore */
@@ -208,28 +309,52 @@ export class Application implements HandlerApplication {
     return this.#defaultFields;
   }
 
-  #find(request: HTTPServerRequest): RouteMatch {
-    return (this.#hosts.length === 0 ? null : this.#findByHost(request)) ??
-      this.#table.find(request.path) ?? this.#fallback.match(request.path)!;
+  // A subclass does what the routes do otherwise.
+  get #routesItself(): boolean {
+    return this.findHandler !== Application.prototype.findHandler ||
+      this.startRequest !== Router.prototype.startRequest;
   }
 
-  #findByHost(request: HTTPServerRequest): ReturnType<RouteTable["find"]> {
-    const host = request.hostName;
-    for (const routes of this.#hosts) {
-      const match = routes.host.test(host) ? routes.table.find(request.path) : null;
-      if (match !== null) return match;
-    }
-    return null;
+  #find(request: HTTPServerRequest): Found {
+    return this.#default.find(request) ?? this.#unmatched();
   }
 
-  #makeTable(routes: readonly Route[]): RouteTable {
-    const specs = routes.map((route) => route instanceof URLSpec ? route : new URLSpec(...route));
-    for (const spec of specs) {
-      if (spec.name !== undefined) this.#named.set(spec.name, spec);
-      this.#streams ||= spec.handlerClass.STREAM_REQUEST_BODY === true;
-    }
-    return new RouteTable(specs);
+  #unmatched(): Found {
+    const { defaultHandlerClass, defaultHandlerArgs } = this.settings;
+    return {
+      handlerClass: defaultHandlerClass ?? ErrorHandler,
+      kwargs: defaultHandlerClass === undefined ? { statusCode: 404 } : defaultHandlerArgs,
+      pathArgs: [],
+      pathKwargs: null,
+      delegate: null,
+    };
   }
+
+  #startHandler(request: HTTPServerRequest, found: Found): HTTPMessageDelegate {
+    const { pathArgs, pathKwargs, kwargs } = found;
+    const handlerClass = found.handlerClass!;
+    if (handlerClass.STREAM_REQUEST_BODY) {
+      return new handlerClass(this, request, kwargs)._stream(pathArgs, pathKwargs);
+    }
+    return new CallbackDelegate(request, (request) => {
+      new handlerClass(this, request, kwargs)._execute(pathArgs, pathKwargs);
+    });
+  }
+}
+
+function takesEarly(handlerClass: HandlerClass | undefined): boolean {
+  return handlerClass?.STREAM_REQUEST_BODY === true;
+}
+
+function withDebug(settings: ApplicationSettings): ApplicationSettings {
+  if (!settings.debug) return settings;
+  return {
+    autoreload: true,
+    serveTraceback: true,
+    compiledTemplateCache: false,
+    staticHashCache: false,
+    ...settings,
+  };
 }
 
 function staticRoutes(settings: ApplicationSettings): Route[] {
@@ -238,9 +363,8 @@ function staticRoutes(settings: ApplicationSettings): Route[] {
   const prefix = settings.staticUrlPrefix ?? "/static/";
   const handler = settings.staticHandlerClass ?? StaticFileHandler;
   const args = { ...settings.staticHandlerArgs, path };
-  const escaped = prefix.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   return [
-    [`${escaped}(.*)`, handler, args],
+    [`${escapePattern(prefix)}(.*)`, handler, args],
     ["/(favicon\\.ico)", handler, args],
     ["/(robots\\.txt)", handler, args],
   ];

@@ -2,8 +2,9 @@ import type { HandlerMethod } from "./asynchronous.ts";
 import { HTTPError } from "./errors.ts";
 import type { RequestHandler } from "./request_handler.ts";
 
+/** Is the second argument of a decorator of a method. */
 // deno-lint-ignore no-explicit-any -- methods of any class and type
-type MethodContext = ClassMethodDecoratorContext<any, any>;
+export type MethodContext = ClassMethodDecoratorContext<any, any>;
 
 /**
  * Makes a method of a handler for those who are signed in. Anybody else is sent to the login URL

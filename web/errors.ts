@@ -53,6 +53,26 @@ export class MissingArgumentError extends HTTPError {
   }
 }
 
+/**
+ * Says that an argument of a request is not of its type; answers with 400, and a reason phrase
+ * with the name of the argument.
+ */
+export class InvalidArgumentError extends HTTPError {
+  /** The name of the argument. */
+  readonly argName: string;
+
+  /** Takes the argument, and what was expected of it. */
+  constructor(argName: string, value: string, expected: string, options: ErrorOptions = {}) {
+    const shown = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
+    super(400, `Invalid argument ${argName}: expected ${expected}, got ${shown}`, {
+      ...options,
+      reason: `Invalid argument ${argName}`,
+    });
+    this.name = "InvalidArgumentError";
+    this.argName = argName;
+  }
+}
+
 /** Thrown in a handler, ends the request with the status and headers set so far. */
 export class Finish extends Error {
   /** What is still to be written. */

@@ -1,4 +1,5 @@
 import type { HTTPServerRequest } from "../http/mod.ts";
+import type { OutputTransformClass } from "./transforms.ts";
 
 /** Is what the access log needs to know of a handler. */
 export interface FinishedHandler {
@@ -12,6 +13,8 @@ export interface FinishedHandler {
 export interface HandlerApplication {
   /** The settings. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** What answers go through on their way out. */
+  readonly transforms: readonly OutputTransformClass[];
   /** Makes a path of a named route. */
   reverseUrl(name: string, ...args: readonly unknown[]): string;
   /** Writes the access log line of a finished request. */

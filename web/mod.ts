@@ -25,7 +25,12 @@
  *
  * @module
  */
-export { Application, type ApplicationSettings } from "./application.ts";
+export {
+  Application,
+  type ApplicationListenOptions,
+  type ApplicationSettings,
+  type HandlerDelegateOptions,
+} from "./application.ts";
 export type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
 export {
   type ArgumentOptions,
@@ -56,9 +61,54 @@ export {
   type VerifyOptions,
 } from "./signed_value.ts";
 export { isAbsolute } from "./is_absolute.ts";
-export { addSlash, authenticated, removeSlash } from "./decorators.ts";
-export { type Route, type RouteMatch, RouteTable, url, URLSpec } from "./routing.ts";
-export { Finish, HTTPError, type HTTPErrorOptions, MissingArgumentError } from "./errors.ts";
+export { addSlash, authenticated, type MethodContext, removeSlash } from "./decorators.ts";
+export {
+  type RequestTaker,
+  ReversibleRouter,
+  ReversibleRuleRouter,
+  type Route,
+  Router,
+  Rule,
+  RuleRouter,
+  type RuleTarget,
+  type TargetParams,
+  url,
+  URLSpec,
+} from "./routing.ts";
+export type { NameAt, PathNames, PathParams } from "./path_params.ts";
+export {
+  AnyMatches,
+  DefaultHostMatches,
+  HostMatches,
+  Matcher,
+  type MatchResult,
+  PathMatches,
+} from "./matcher.ts";
+export {
+  type EventOptions,
+  EventStream,
+  type EventStreamHandler,
+  type EventStreamOptions,
+} from "./event_stream.ts";
+export {
+  type FirstChunk,
+  GZipContentEncoding,
+  OutputTransform,
+  type OutputTransformClass,
+} from "./transforms.ts";
+export {
+  Finish,
+  HTTPError,
+  type HTTPErrorOptions,
+  InvalidArgumentError,
+  MissingArgumentError,
+} from "./errors.ts";
+export type {
+  ArgumentOf,
+  ArgumentType,
+  OptionalTypedArgument,
+  TypedArgument,
+} from "./_typed_argument.ts";
 export { asynchronous, type HandlerMethod } from "./asynchronous.ts";
 export { streamRequestBody } from "./stream_request_body.ts";
 export { FallbackHandler, type FallbackHandlerOptions } from "./fallback_handler.ts";

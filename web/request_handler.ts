@@ -37,6 +37,17 @@ import {
 import type { HandlerApplication } from "./handler_application.ts";
 import { entityTag, matchesEntityTag } from "./_entity_tag.ts";
 import { Finish, HTTPError, MissingArgumentError } from "./errors.ts";
+import { EventStream, type EventStreamOptions } from "./event_stream.ts";
+import type { FirstChunk, OutputTransform } from "./transforms.ts";
+import type { PathParams } from "./path_params.ts";
+import {
+  type ArgumentOf,
+  type ArgumentType,
+  asksForType,
+  convertArgument,
+  type OptionalTypedArgument,
+  type TypedArgument,
+} from "./_typed_argument.ts";
 import { type CookieOptions, formatSetCookie, isCookieName } from "./_set_cookie.ts";
 import {
   type CookieSecret,
@@ -202,8 +213,25 @@ const YEAR = 365 * 86_400_000;
  *   yield* server.closeAllConnections();
  * });
  * ```
+ *
+ * Its type may name the pattern of its route, which types {@linkcode pathParams}; `url()` then
+ * checks that the two agree.
+ *
+ * @example Typed names in a path
+ * ```ts
+ * import { RequestHandler, url } from "@waterspout/waterspout/web";
+ *
+ * class Story extends RequestHandler<"/story/:id"> {
+ *   override get(): void {
+ *     const id: string = this.pathParams.id;
+ *     this.write(`Story ${id}`);
+ *   }
+ * }
+ *
+ * url("/story/:id", Story);
+ * ```
  */
-export class RequestHandler implements FutureOwner {
+export class RequestHandler<Pattern extends string = string> implements FutureOwner {
   /** The methods that are answered other than with 405: by default those with a method here. */
   static SUPPORTED_METHODS: readonly string[] = Object.keys(VERBS);
 
@@ -214,6 +242,13 @@ export class RequestHandler implements FutureOwner {
    * @default {["GET", "HEAD", "OPTIONS"]}
    */
   static CANCEL_ON_DISCONNECT: boolean | readonly string[] = SAFE_METHODS;
+
+  /**
+   * The ms that a request may take from its head to its answer; null for no limit. Then the
+   * coroutine of the handler is cancelled, whatever the method, and the client gets 503, or the
+   * end of its connection if headers were sent. A streamed body counts too.
+   */
+  static timeout: number | null = null;
 
   /**
    * Whether the body is given to {@linkcode dataReceived} as it arrives, instead of being
@@ -244,11 +279,13 @@ export class RequestHandler implements FutureOwner {
   #user: unknown = UNKNOWN; // what getCurrentUser() said
   #xsrf: XsrfToken | null = null; // of the cookie, or of the one that is set
   #xsrfText = "";
+  #transforms: OutputTransform[] | null = null; // there once the headers were sent, if any
+  #atEnd: (() => void)[] | null = null; // what is to be done once the answer has its end
   #work: Future<unknown> | null = null; // the coroutine of the method in progress
   #children: ChildScope | null = null;
   #asynchronous: Future<void> | null = null; // done when the answer is, whoever finishes it
   #abort: AbortController | null = null;
-  #left: CancelledError | null = null; // set when the client left; then #finished is true
+  #left: CancelledError | null = null; // set when the client left or its time was up; then #finished is true
 
   /** Is made by the application for each request. */
   constructor(
@@ -259,6 +296,11 @@ export class RequestHandler implements FutureOwner {
     this.application = application;
     this.request = request;
     this.#options = options;
+  }
+
+  /** The named groups of the route, decoded. */
+  get pathParams(): PathParams<Pattern> {
+    return (this.pathKwargs ?? {}) as PathParams<Pattern>;
   }
 
   /** The settings of the application. */
@@ -429,13 +471,37 @@ export class RequestHandler implements FutureOwner {
    */
   flush(): Future<void> {
     const connection = this.request.connection;
-    if (!this.#headersWritten) {
-      const reason = this.#reason ?? reasonPhrase(this.#status);
-      this.#addCookies();
-      connection.writeHeaders({ code: this.#status, reason }, this.#fields());
-      this.#headersWritten = true;
-    }
-    return connection.write(this.#takeBody());
+    if (this.#headersWritten) return connection.write(this.#transformed(this.#takeBody(), false));
+    this.#addCookies();
+    const [code, headers, chunk] = this.#transformFirst(this.#takeBody(), false);
+    const reason = this.#reason ?? reasonPhrase(code);
+    connection.writeHeaders({ code, reason }, headers);
+    this.#headersWritten = true;
+    return connection.write(chunk);
+  }
+
+  /**
+   * Adds any value to the answer as JSON, with the Content-Type that says so. An array is taken
+   * too: browsers that another page could make read it as a script are gone.
+   *
+   * @throws {TypeError} when there is no JSON for it.
+   * @throws {Error} when the answer was finished.
+   */
+  writeJson(value: unknown): void {
+    const text = jsonEncode(value);
+    this.setHeader("Content-Type", "application/json; charset=UTF-8");
+    this.write(text);
+  }
+
+  /**
+   * Begins an answer of server-sent events. The method goes on, sends events, and is cancelled
+   * when its client leaves; the answer ends when it returns.
+   *
+   * @throws {Error} when headers were sent already.
+   */
+  sse(options?: EventStreamOptions): EventStream {
+    if (this.#headersWritten) throw new Error("Cannot send events: the headers were sent");
+    return new EventStream(this, options);
   }
 
   /**
@@ -538,6 +604,23 @@ export class RequestHandler implements FutureOwner {
    * @throws {HTTPError} 400 when it is not UTF-8.
    */
   getArgument(name: string): string;
+  /**
+   * Returns the last value of an argument as a value of a type, and the default for one that is
+   * missing.
+   *
+   * @throws {InvalidArgumentError} 400, when it is not of the type.
+   */
+  getArgument<T extends ArgumentType, D>(
+    name: string,
+    options: OptionalTypedArgument<T, D>,
+  ): ArgumentOf<T> | D;
+  /**
+   * Returns the last value of an argument as a value of a type.
+   *
+   * @throws {MissingArgumentError} when it is missing.
+   * @throws {InvalidArgumentError} 400, when it is not of the type.
+   */
+  getArgument<T extends ArgumentType>(name: string, options: TypedArgument<T>): ArgumentOf<T>;
   /** Returns the last value of an argument, or the default. */
   getArgument<D>(
     name: string,
@@ -560,6 +643,23 @@ export class RequestHandler implements FutureOwner {
    * @throws {MissingArgumentError} without a default, when it is missing.
    */
   getQueryArgument(name: string): string;
+  /**
+   * Returns the last value of an argument of the query as a value of a type, and the default for one that is
+   * missing.
+   *
+   * @throws {InvalidArgumentError} 400, when it is not of the type.
+   */
+  getQueryArgument<T extends ArgumentType, D>(
+    name: string,
+    options: OptionalTypedArgument<T, D>,
+  ): ArgumentOf<T> | D;
+  /**
+   * Returns the last value of an argument of the query as a value of a type.
+   *
+   * @throws {MissingArgumentError} when it is missing.
+   * @throws {InvalidArgumentError} 400, when it is not of the type.
+   */
+  getQueryArgument<T extends ArgumentType>(name: string, options: TypedArgument<T>): ArgumentOf<T>;
   /** Returns the last value of an argument of the query, or the default. */
   getQueryArgument<D>(
     name: string,
@@ -581,6 +681,23 @@ export class RequestHandler implements FutureOwner {
    * @throws {MissingArgumentError} without a default, when it is missing.
    */
   getBodyArgument(name: string): string;
+  /**
+   * Returns the last value of an argument of the body as a value of a type, and the default for one that is
+   * missing.
+   *
+   * @throws {InvalidArgumentError} 400, when it is not of the type.
+   */
+  getBodyArgument<T extends ArgumentType, D>(
+    name: string,
+    options: OptionalTypedArgument<T, D>,
+  ): ArgumentOf<T> | D;
+  /**
+   * Returns the last value of an argument of the body as a value of a type.
+   *
+   * @throws {MissingArgumentError} when it is missing.
+   * @throws {InvalidArgumentError} 400, when it is not of the type.
+   */
+  getBodyArgument<T extends ArgumentType>(name: string, options: TypedArgument<T>): ArgumentOf<T>;
   /** Returns the last value of an argument of the body, or the default. */
   getBodyArgument<D>(
     name: string,
@@ -869,6 +986,7 @@ export class RequestHandler implements FutureOwner {
   detach(): IOStream {
     if (this.#headersWritten) throw new Error("Cannot detach: the headers were sent");
     this.#headersWritten = this.#finished = true;
+    this.#ended();
     return this.request.connection.detach();
   }
 
@@ -888,6 +1006,7 @@ export class RequestHandler implements FutureOwner {
     this.#status = 101;
     this.#headersWritten = this.#finished = true;
     connection.writeHeaders({ code: 101 }, headers);
+    this.#ended();
     const stream = connection.detach(upgraded);
     this.#logRequest();
     return stream;
@@ -906,7 +1025,7 @@ export class RequestHandler implements FutureOwner {
   /** Serves the request; called once by the application. @ignore */
   _execute(
     groups: readonly (string | null)[],
-    named: Readonly<Record<string, string>> | null,
+    named: Readonly<Record<string, string | undefined>> | null,
   ): void {
     this.#asOwner(() => {
       const verb = this.#setUp(groups, named);
@@ -924,7 +1043,7 @@ export class RequestHandler implements FutureOwner {
    */
   _stream(
     groups: readonly (string | null)[],
-    named: Readonly<Record<string, string>> | null,
+    named: Readonly<Record<string, string | undefined>> | null,
   ): HTTPMessageDelegate {
     let verb: Verb | undefined;
     return {
@@ -956,6 +1075,7 @@ export class RequestHandler implements FutureOwner {
   /** Leaves the request to `fallback`; this handler is done with it. @ignore */
   _handOver(fallback: (request: HTTPServerRequest) => unknown): void {
     this.#finished = true;
+    this.#ended();
     const { connection } = this.request;
     const failed = (error: unknown) => {
       this.logException(error);
@@ -994,14 +1114,53 @@ export class RequestHandler implements FutureOwner {
 
   #setUp(
     groups: readonly (string | null)[],
-    named: Readonly<Record<string, string>> | null,
+    named: Readonly<Record<string, string | undefined>> | null,
   ): Verb {
     // Not in the constructor: the fields of a subclass are made after ours.
     if (this.setDefaultHeaders !== RequestHandler.prototype.setDefaultHeaders) this.clear();
+    const { timeout } = this.constructor as typeof RequestHandler;
+    if (timeout !== null) this.#startDeadline(timeout);
     this.initialize(this.#options);
     if (groups.length > 0) this.pathArgs = groups.map((group) => this.#decodePath(group, null));
     if (named !== null) this.#decodeNamed(named);
     return this.#verb();
+  }
+
+  #startDeadline(timeout: number): void {
+    const loop = IOLoop.current();
+    const deadline = loop.callLater(timeout, () => {
+      if (this.#finished) return;
+      const reason = new CancelledError(`it took longer than ${timeout} ms`);
+      genLog.warn("{method} {uri} took longer than {timeout} ms", {
+        method: this.request.method,
+        uri: this.request.uri,
+        timeout,
+      });
+      const work = this.#work;
+      try {
+        this.sendError(503, { error: reason });
+      } catch (error) {
+        this.#failed(error);
+      }
+      this.#finished = true;
+      this.#left = reason; // what it writes from now on is in vain
+      this.#abort?.abort(reason);
+      work?.cancel(reason);
+      this.#children?.cancel(reason);
+    });
+    this._whenEnded(() => loop.removeTimeout(deadline));
+  }
+
+  /** Calls `fn` once nothing can be written any more, whatever the reason. @ignore */
+  _whenEnded(fn: () => void): void {
+    (this.#atEnd ??= []).push(fn);
+  }
+
+  #ended(): void {
+    if (this.#atEnd === null) return;
+    const callbacks = this.#atEnd;
+    this.#atEnd = null;
+    for (const callback of callbacks) callback();
   }
 
   #checkXsrf(): void {
@@ -1082,6 +1241,7 @@ export class RequestHandler implements FutureOwner {
   #clientLeft(): void {
     if (this.#finished) return;
     const reason = this.#left = new CancelledError("the client left");
+    this.#ended();
     this.#finished = true;
     this.#abort?.abort(reason);
     const { CANCEL_ON_DISCONNECT: rule } = this.constructor as typeof RequestHandler;
@@ -1126,6 +1286,7 @@ export class RequestHandler implements FutureOwner {
 
   #giveUp(error: unknown): void {
     this.#finished = true;
+    this.#ended();
     this.request.connection.abort(error);
   }
 
@@ -1157,7 +1318,8 @@ export class RequestHandler implements FutureOwner {
     if (this.#headersWritten) {
       const connection = this.request.connection;
       this.#finished = true;
-      if (this.#chunk !== null) connection.write(this.#takeBody());
+      const last = this.#transformed(this.#takeBody(), true);
+      if (last.length > 0) connection.write(last);
       connection.finish();
     } else this.#sendWhole();
     this.#afterFinish();
@@ -1166,8 +1328,11 @@ export class RequestHandler implements FutureOwner {
   #sendWhole(): void {
     const tag = this.#status === 200 ? this.#tag() : "";
     if (this.#newCookies !== null) this.#addCookies();
+    let body = this.#takeBody();
+    if (this.application.transforms.length > 0) {
+      [this.#status, this.#headers, body] = this.#transformFirst(body, true);
+    }
     const status = this.#status;
-    const body = this.#takeBody();
     if (status < 200 || status === 204 || status === 304) {
       if (body.length > 0) throw new Error(`Cannot send a body with status ${status}`);
       const headers = this.#fields();
@@ -1203,6 +1368,7 @@ export class RequestHandler implements FutureOwner {
     if (request.method !== "GET" && request.method !== "HEAD") return "";
     if (
       this.#headers === null && this.#newCookies === null && !request._conditional &&
+      this.application.transforms.length === 0 &&
       this.computeEtag === RequestHandler.prototype.computeEtag
     ) return `Etag: ${this.computeEtag()}\r\n`;
     if (!this.#fields().has("Etag")) this.setEtagHeader();
@@ -1211,6 +1377,28 @@ export class RequestHandler implements FutureOwner {
       this.#chunk = this.#chunks = null;
     }
     return "";
+  }
+
+  #transformFirst(
+    body: string | Uint8Array,
+    finishing: boolean,
+  ): [status: number, headers: HTTPHeaders, body: string | Uint8Array] {
+    const { transforms } = this.application;
+    if (transforms.length === 0) return [this.#status, this.#fields(), body];
+    this.#transforms = transforms.map((Transform) => new Transform(this.request));
+    let answer: FirstChunk = [this.#status, this.#fields(), toBytes(body)];
+    for (const transform of this.#transforms) {
+      answer = transform.transformFirstChunk(...answer, finishing);
+    }
+    return answer;
+  }
+
+  #transformed(body: string | Uint8Array, finishing: boolean): string | Uint8Array {
+    if (this.#transforms === null) return body;
+    return this.#transforms.reduce(
+      (chunk, transform) => transform.transformChunk(chunk, finishing),
+      toBytes(body),
+    );
   }
 
   #addCookies(): void {
@@ -1238,6 +1426,7 @@ export class RequestHandler implements FutureOwner {
   }
 
   #afterFinish(): void {
+    this.#ended();
     this.#asynchronous?._settle(1, undefined);
     this.#logRequest();
     try {
@@ -1270,11 +1459,17 @@ export class RequestHandler implements FutureOwner {
     values: readonly Uint8Array[] | undefined,
     rest: [missing?: unknown, options?: ArgumentOptions],
   ): unknown {
+    const [first, options] = rest;
+    const typed = asksForType(first) ? first : null;
     if (values !== undefined && values.length > 0) {
-      return this.#decodeArguments(name, values.slice(-1), rest[1])[0];
+      const text = this.#decodeArguments(name, values.slice(-1), typed ?? options)[0]!;
+      return typed === null ? text : convertArgument(name, text, typed.type);
     }
-    if (rest.length === 0 || rest[0] === REQUIRED) throw new MissingArgumentError(name);
-    return rest[0];
+    const required = typed === null
+      ? rest.length === 0 || first === REQUIRED
+      : !Object.hasOwn(typed, "default");
+    if (required) throw new MissingArgumentError(name);
+    return typed === null ? first : (typed as OptionalTypedArgument<ArgumentType, unknown>).default;
   }
 
   #decodeArguments(
@@ -1288,7 +1483,7 @@ export class RequestHandler implements FutureOwner {
     });
   }
 
-  #decodeNamed(named: Readonly<Record<string, string>>): void {
+  #decodeNamed(named: Readonly<Record<string, string | undefined>>): void {
     const decoded: Record<string, string | null> = Object.create(null);
     for (const name in named) decoded[name] = this.#decodePath(named[name] ?? null, name);
     this.pathKwargs = decoded;
@@ -1356,7 +1551,7 @@ const encoder = new TextEncoder();
 
 function joinChunks(chunks: readonly (string | Uint8Array)[]): string | Uint8Array {
   if (chunks.every((chunk) => typeof chunk === "string")) return chunks.join("");
-  const parts = chunks.map((chunk) => typeof chunk === "string" ? encoder.encode(chunk) : chunk);
+  const parts = chunks.map(toBytes);
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -1364,6 +1559,10 @@ function joinChunks(chunks: readonly (string | Uint8Array)[]): string | Uint8Arr
     at += part.length;
   }
   return whole;
+}
+
+function toBytes(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? encoder.encode(data) : data;
 }
 
 function byteLength(data: string | Uint8Array): number {

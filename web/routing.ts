@@ -1,31 +1,223 @@
-// Routes whose pattern is literal text are found by map, whatever their number; the others
-// are tried in order. The first route that matches wins, in either case: a literal one that
-// an earlier pattern also matches is left out of the map when the table is built.
+// A router finds who answers a request: RuleRouter by rules, each a matcher and a target. What
+// an Application is made of, handlers and the tables that find them fast, stands in
+// _application_router.ts.
+import { genLog } from "../ioloop/mod.ts";
+import {
+  type HTTPConnection,
+  type HTTPHeaders,
+  type HTTPMessageDelegate,
+  type HTTPServerConnectionDelegate,
+  type HTTPServerPeer,
+  HTTPServerRequest,
+  type RequestStartLine,
+  type ResponseStartLine,
+  statusLine,
+} from "../http/mod.ts";
+import { CallbackDelegate } from "../http/callback_delegate.ts";
+import { Matcher, type MatchResult, PathMatches } from "./matcher.ts";
+import type { PathParams } from "./path_params.ts";
 import type { HandlerClass } from "./request_handler.ts";
 
-/** Is a route as an Application takes it: pattern, handler, its options, its name. */
-// deno-lint-ignore no-explicit-any -- the options belong to the handler's initialize()
-export type Route = readonly [string | RegExp, HandlerClass, any?, string?] | URLSpec;
-
-/** Is what a route made of a path. */
-export interface RouteMatch {
-  /** The route. */
-  readonly spec: URLSpec;
-  /** The unnamed groups, still encoded; null for one that took no part. */
-  readonly groups: readonly (string | null)[];
-  /** The named groups, still encoded; null when the pattern has none. */
-  readonly named: Readonly<Record<string, string>> | null;
+/** Answers requests that are there whole, or begins with them before: a `FetchContainer` does. */
+export interface RequestTaker {
+  /** Answers a request whose body is there. */
+  handleRequest(request: HTTPServerRequest): unknown;
+  /** Returns who is told of a request as it arrives; null: it is handled when it is there. */
+  beginRequest?(request: HTTPServerRequest): HTTPMessageDelegate | null;
 }
 
-const NO_GROUPS: readonly (string | null)[] = [];
-const META_REGEXP = /[\\^$.*+?()[\]{}|]/;
+/**
+ * Is who answers the requests of a rule: a function that is given each, another router, rules of
+ * its own, a delegate, a container and, inside of an Application, a handler class.
+ */
+export type RuleTarget =
+  | HandlerClass
+  | Router
+  | RequestTaker
+  | HTTPServerConnectionDelegate
+  | ((request: HTTPServerRequest) => unknown)
+  | readonly Route[];
+
+/** Is a rule, or its parts: matcher or pattern of the path, target, options of a handler, name. */
+export type Route =
+  | Rule
+  // deno-lint-ignore no-explicit-any -- the options belong to the handler's initialize()
+  | readonly [Matcher | string | RegExp, RuleTarget, any?, string?];
+
+/** Says what {@linkcode RuleRouter.getTargetDelegate} may hand on. */
+export interface TargetParams extends MatchResult {
+  /** The options of the rule. */
+  readonly targetKwargs: unknown;
+}
+
+/** Finds who answers a request. It can be given to an `HTTPServer`, or be the target of a rule. */
+export abstract class Router implements HTTPServerConnectionDelegate {
+  /** Returns who is told of the request as it arrives; null when it knows nobody. */
+  abstract findHandler(request: HTTPServerRequest): HTTPMessageDelegate | null;
+
+  /** Takes a request of a server; what nobody answers is 404. */
+  startRequest(_serverConn: HTTPServerPeer, requestConn: HTTPConnection): HTTPMessageDelegate {
+    return new RoutingDelegate(this, requestConn);
+  }
+
+  /** Is told that a connection ended on which a request had begun. */
+  onClose(_serverConn: HTTPServerPeer): void {}
+}
+
+/** Is a router that can make the paths of its routes. */
+export abstract class ReversibleRouter extends Router {
+  /** Makes a path of the route with that name; null when there is none. */
+  abstract reverseUrl(name: string, ...args: readonly unknown[]): string | null;
+}
+
+/** Says which requests go where. */
+export class Rule {
+  /** Decides which requests. */
+  readonly matcher: Matcher;
+  /** Who answers them. */
+  readonly target: RuleTarget;
+  /** The options of a handler class. */
+  readonly targetKwargs: unknown;
+  /** The name for `reverseUrl`. */
+  readonly name: string | undefined;
+
+  /** Takes the parts. */
+  constructor(matcher: Matcher, target: RuleTarget, targetKwargs: unknown = {}, name?: string) {
+    this.matcher = matcher;
+    this.target = target;
+    this.targetKwargs = targetKwargs;
+    this.name = name;
+  }
+
+  /** Makes a path that the rule matches; null when its matcher has none. */
+  reverse(...args: readonly unknown[]): string | null {
+    return this.matcher.reverse(...args);
+  }
+}
 
 /**
- * Maps a path pattern to a handler.
+ * Finds who answers by rules, of which the first that matches and knows somebody wins.
  *
- * A string is matched from the first to the last character of the path; `(?P<name>...)` is
- * taken for `(?<name>...)`. A RegExp is anchored at the start only. Unnamed groups become the
- * positional arguments of the handler's method, named ones the fields of a single object.
+ * @example Functions by host and path
+ * ```ts
+ * import { HTTPServerRequest } from "@waterspout/waterspout/http";
+ * import { HostMatches, RuleRouter } from "@waterspout/waterspout/web";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const seen: string[] = [];
+ * const router = new RuleRouter([
+ *   [new HostMatches("api\\.example"), [["/users", () => seen.push("users")]]],
+ *   ["/.*", () => seen.push("page")],
+ * ]);
+ * for (const host of ["api.example", "www.example"]) {
+ *   const request = new HTTPServerRequest({ uri: "/users", host });
+ *   router.findHandler(request)!.finish();
+ * }
+ * assertEquals(seen, ["users", "page"]);
+ * ```
+ */
+export class RuleRouter extends Router {
+  readonly #rules: Rule[] = [];
+
+  /** Takes the rules, in the order in which they are tried. */
+  constructor(rules: readonly Route[] = []) {
+    super();
+    this.addRules(rules);
+  }
+
+  /** The rules, in the order in which they are tried. */
+  get rules(): readonly Rule[] {
+    return this.#rules;
+  }
+
+  /** Adds rules behind the others. */
+  addRules(rules: readonly Route[]): void {
+    for (const rule of rules) this._insert(this.#rules.length, rule);
+  }
+
+  /**
+   * Is given each rule that is added, and returns the one to use; override it. The constructor
+   * calls it too, before the fields of a subclass are made.
+   */
+  processRule(rule: Rule): Rule {
+    if (!Array.isArray(rule.target)) return rule;
+    return new Rule(rule.matcher, new RuleRouter(rule.target), rule.targetKwargs, rule.name);
+  }
+
+  /** Asks the rules in turn. */
+  override findHandler(request: HTTPServerRequest): HTTPMessageDelegate | null {
+    for (const { matcher, target, targetKwargs } of this.#rules) {
+      const match = matcher.match(request);
+      if (match === null) continue;
+      const delegate = this.getTargetDelegate(target, request, { ...match, targetKwargs });
+      if (delegate !== null) return delegate;
+    }
+    return null;
+  }
+
+  /** Returns who is told of a request for this target; null when the target knows nobody. */
+  getTargetDelegate(
+    target: RuleTarget,
+    request: HTTPServerRequest,
+    _params: TargetParams,
+  ): HTTPMessageDelegate | null {
+    if (target instanceof Router) return target.findHandler(request);
+    if (isHandlerClass(target)) {
+      throw new TypeError(`Cannot route ${request.path}: ${target.name} needs an Application`);
+    }
+    if (typeof target === "function") return new CallbackDelegate(request, target);
+    if ("handleRequest" in target) {
+      return target.beginRequest?.(request) ??
+        new CallbackDelegate(request, (request) => target.handleRequest(request));
+    }
+    const { connection } = request;
+    return (target as HTTPServerConnectionDelegate).startRequest(
+      connection as unknown as HTTPServerPeer,
+      connection,
+    );
+  }
+
+  /** Adds a rule in front of the one at `index`. @ignore */
+  _insert(index: number, rule: Route): void {
+    this.#rules.splice(index, 0, this.processRule(toRule(rule)));
+  }
+}
+
+/** Finds who answers by rules, and makes the paths of those that have names. */
+export class ReversibleRuleRouter extends RuleRouter implements ReversibleRouter {
+  /** The rules that have a name. */
+  get namedRules(): Readonly<Record<string, Rule>> {
+    const named: Record<string, Rule> = Object.create(null);
+    for (const rule of this.rules) if (rule.name !== undefined) named[rule.name] = rule;
+    return named;
+  }
+
+  /** Warns of a name that is taken: of two rules with one name the later counts. */
+  override processRule(rule: Rule): Rule {
+    const { name } = rule;
+    if (name !== undefined && this.rules.some((other) => other.name === name)) {
+      genLog.warn("Multiple handlers named {name}; replacing previous value", { name });
+    }
+    return super.processRule(rule);
+  }
+
+  /** Makes a path of a rule with that name, here or in a router that is a target. */
+  reverseUrl(name: string, ...args: readonly unknown[]): string | null {
+    const rule = this.rules.findLast((rule) => rule.name === name);
+    if (rule !== undefined) return rule.reverse(...args);
+    for (const { target } of this.rules) {
+      if (!isReversible(target)) continue;
+      const url = target.reverseUrl(name, ...args);
+      if (url !== null) return url;
+    }
+    return null;
+  }
+}
+
+/**
+ * Is the rule of an Application that maps a pattern of the path to a handler; see
+ * {@linkcode PathMatches} for the patterns. Unnamed groups become the arguments of the handler's
+ * method, named ones the fields of a single object.
  *
  * @example Groups
  * ```ts
@@ -33,23 +225,16 @@ const META_REGEXP = /[\\^$.*+?()[\]{}|]/;
  * import { assertEquals } from "@std/assert";
  *
  * const spec = url("/story/([0-9]+)", RequestHandler, {}, "story");
- * assertEquals(spec.match("/story/42")?.groups, ["42"]);
+ * assertEquals(spec.match("/story/42")?.pathArgs, ["42"]);
  * assertEquals(spec.match("/story/42/x"), null);
  * assertEquals(spec.reverse(7), "/story/7");
  * ```
  */
-export class URLSpec {
-  /** The pattern, anchored. */
-  readonly regex: RegExp;
+export class URLSpec extends Rule {
+  /** Matches by the pattern. */
+  declare readonly matcher: PathMatches;
   /** The handler. */
-  readonly handlerClass: HandlerClass;
-  /** What its `initialize` is given. */
-  readonly kwargs: unknown;
-  /** The name for `reverseUrl`. */
-  readonly name: string | undefined;
-  /** The path, if the pattern is literal text. */
-  readonly literal: string | null;
-  readonly #source: string;
+  declare readonly target: HandlerClass;
 
   /**
    * Takes the parts of a route.
@@ -64,105 +249,125 @@ export class URLSpec {
     kwargs: unknown = undefined,
     name?: string,
   ) {
-    if (typeof handlerClass !== "function" || !("_execute" in (handlerClass.prototype ?? {}))) {
+    if (!isHandlerClass(handlerClass)) {
       throw new TypeError(
         `Cannot route ${pattern}: expected a handler class, got ${Deno.inspect(handlerClass)}`,
       );
     }
-    const source = (typeof pattern === "string" ? pattern : pattern.source)
-      .replaceAll("(?P<", "(?<");
-    this.#source = source;
-    const bare = source.replace(/^\^/, "").replace(/\$$/, "");
-    this.regex = typeof pattern === "string"
-      ? new RegExp(`^(?:${bare})$`)
-      : new RegExp(`^(?:${source})`, pattern.flags.replace(/[gy]/g, ""));
-    const groups = new RegExp(`${this.regex.source}|`).exec("")!;
-    if (groups.groups !== undefined && Object.keys(groups.groups).length < groups.length - 1) {
-      throw new TypeError(`Cannot route ${pattern}: it mixes named and unnamed groups`);
-    }
-    this.handlerClass = handlerClass;
-    this.kwargs = kwargs;
-    this.name = name;
-    this.literal = typeof pattern === "string" ? literalOf(bare) : null;
+    super(new PathMatches(pattern), handlerClass, kwargs, name);
+  }
+
+  /** The pattern, anchored. */
+  get regex(): RegExp {
+    return this.matcher.regex;
+  }
+
+  /** The handler. */
+  get handlerClass(): HandlerClass {
+    return this.target;
+  }
+
+  /** What its `initialize` is given. */
+  get kwargs(): unknown {
+    return this.targetKwargs;
   }
 
   /** Matches a path; null when it does not fit. */
-  match(path: string): RouteMatch | null {
-    if (this.literal !== null) {
-      return path === this.literal ? { spec: this, groups: NO_GROUPS, named: null } : null;
-    }
-    const found = this.regex.exec(path);
-    if (found === null) return null;
-    if (found.groups !== undefined) {
-      return { spec: this, groups: NO_GROUPS, named: found.groups };
-    }
-    return { spec: this, groups: found.slice(1).map((group) => group ?? null), named: null };
-  }
-
-  /**
-   * Makes a path of the pattern, its groups filled in order with `args`, encoded.
-   *
-   * @throws {TypeError} when the number of arguments is wrong, or the pattern cannot be
-   *   reversed: it has nested groups, or classes outside of its groups.
-   */
-  reverse(...args: readonly unknown[]): string {
-    const parts = this.#source.replace(/^\^/, "").replace(/\$$/, "").split(/\([^()]*\)/);
-    const literals = parts.map(literalOf);
-    if (literals.includes(null)) {
-      throw new TypeError(`Cannot reverse ${this.#source}: it is more than text and flat groups`);
-    }
-    if (args.length !== parts.length - 1) {
-      throw new TypeError(
-        `Cannot reverse ${this.#source}: it has ${parts.length - 1} groups, got ${args.length}`,
-      );
-    }
-    return literals.map((part, i) => i === 0 ? part : encodeArgument(args[i - 1]) + part).join("");
+  match(path: string): MatchResult | null {
+    return this.matcher.matchPath(path);
   }
 }
 
-/** Makes a {@linkcode URLSpec}. */
-export function url(
-  pattern: string | RegExp,
-  handlerClass: HandlerClass,
+/**
+ * Makes a {@linkcode URLSpec}. A handler whose type names a pattern is taken for one that has the
+ * same names.
+ */
+export function url<Pattern extends string, H extends HandlerClass>(
+  pattern: Pattern | RegExp,
+  handlerClass: PathParams<Pattern> extends InstanceType<H>["pathParams"] ? H : never,
   kwargs?: unknown,
   name?: string,
 ): URLSpec {
   return new URLSpec(pattern, handlerClass, kwargs, name);
 }
 
-/** Finds the route for a path. */
-export class RouteTable {
-  readonly #literals = new Map<string, RouteMatch>();
-  readonly #patterns: URLSpec[] = [];
+/** Tells whether a target is a class of handlers. */
+export function isHandlerClass(target: unknown): target is HandlerClass {
+  return typeof target === "function" && "_execute" in (target.prototype ?? {});
+}
 
-  /** Takes the routes, in the order in which they are tried. */
-  constructor(routes: readonly URLSpec[]) {
-    for (const spec of routes) {
-      const path = spec.literal;
-      if (path === null) this.#patterns.push(spec);
-      else if (this.find(path) === null) this.#literals.set(path, spec.match(path)!);
-    }
+function toRule(rule: Route): Rule {
+  if (rule instanceof Rule) return rule;
+  const [matcher, target, kwargs, name] = rule;
+  if (typeof target !== "function" && (typeof target !== "object" || target === null)) {
+    throw new TypeError(
+      `Cannot route ${matcher}: expected a handler class or another target, got ${
+        Deno.inspect(target)
+      }`,
+    );
+  }
+  return new Rule(
+    matcher instanceof Matcher ? matcher : new PathMatches(matcher),
+    target,
+    kwargs,
+    name,
+  );
+}
+
+function isReversible(target: RuleTarget): target is ReversibleRouter {
+  return target instanceof Router && "reverseUrl" in target;
+}
+
+// Takes a request of any server: the head says who is to be told of the rest.
+class RoutingDelegate implements HTTPMessageDelegate {
+  readonly #router: Router;
+  readonly #connection: HTTPConnection;
+  #delegate: HTTPMessageDelegate | null = null;
+
+  constructor(router: Router, connection: HTTPConnection) {
+    this.#router = router;
+    this.#connection = connection;
   }
 
-  /** Returns the first route that matches, or null. */
-  find(path: string): RouteMatch | null {
-    const literal = this.#literals.get(path);
-    if (literal !== undefined) return literal;
-    for (const spec of this.#patterns) {
-      const match = spec.match(path);
-      if (match !== null) return match;
-    }
-    return null;
+  headersReceived(startLine: RequestStartLine | ResponseStartLine, headers: HTTPHeaders): unknown {
+    const connection = this.#connection;
+    // Our own connections have the request already.
+    const { request } = connection as { request?: HTTPServerRequest | null };
+    const asked = request ?? requestOf(startLine as RequestStartLine, headers, connection);
+    this.#delegate = this.#router.findHandler(asked) ?? notFound(asked);
+    return this.#delegate.headersReceived(startLine, headers);
+  }
+
+  dataReceived(chunk: Uint8Array): unknown {
+    return this.#delegate!.dataReceived(chunk);
+  }
+
+  finish(): unknown {
+    return this.#delegate!.finish();
+  }
+
+  onConnectionClose(): void {
+    this.#delegate?.onConnectionClose();
   }
 }
 
-// The text that a pattern stands for, null if it is more than text.
-function literalOf(pattern: string): string | null {
-  if (META_REGEXP.test(pattern.replace(/\\[^a-zA-Z0-9]/g, ""))) return null;
-  return pattern.replace(/\\([^a-zA-Z0-9])/g, "$1");
+function requestOf(
+  { method, path, version }: RequestStartLine,
+  headers: HTTPHeaders,
+  connection: HTTPConnection,
+): HTTPServerRequest {
+  const modern = version !== "HTTP/1.0";
+  return new HTTPServerRequest({
+    method,
+    uri: path,
+    version: modern ? "HTTP/1.1" : "HTTP/1.0",
+    headers,
+    connection,
+  });
 }
 
-function encodeArgument(value: unknown): string {
-  const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
-  return encodeURIComponent(text);
+function notFound(request: HTTPServerRequest): HTTPMessageDelegate {
+  return new CallbackDelegate(request, ({ connection }) => {
+    connection._respond(404, statusLine(404), "", "", 0);
+  });
 }

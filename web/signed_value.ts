@@ -118,7 +118,7 @@ export function decodeSignedValue(
   if (minVersion > MAX_SUPPORTED_SIGNED_VALUE_VERSION) {
     throw new RangeError(`Cannot verify: version ${minVersion} is not known`);
   }
-  if (value == null || value.length === 0) return null;
+  if (value === null || value === undefined || value.length === 0) return null;
   const bytes = Buffer.from(value as Uint8Array);
   const version = versionOf(bytes);
   if (version < minVersion) return null;

@@ -861,3 +861,78 @@ Deno.test("RequestHandler.onConnectionClose() is called for the request that is 
   });
   assertEquals(left, ["/second"]);
 });
+
+Deno.test("writeJson() writes any value as JSON, arrays too", async () => {
+  const values = [[1, "a"], { b: null }, "text", 7, null, true];
+  for (const value of values) {
+    await withHandler((handler) => handler.writeJson(value), async ({ get }) => {
+      const { headers, text } = await get("/");
+      assertEquals(headers.get("Content-Type"), "application/json; charset=UTF-8");
+      assertEquals(JSON.parse(text), value);
+    });
+  }
+});
+
+function slow(timeout: number | null, body: Body): HandlerClass {
+  return class Slow extends RequestHandler {
+    static override timeout = timeout;
+    override get(): unknown {
+      return body(this);
+    }
+    override post(): unknown {
+      return body(this);
+    }
+  };
+}
+
+Deno.test("timeout cancels a handler that takes longer, whatever the method, and answers 503", async () => {
+  const ended: string[] = [];
+  const handler = slow(10, function* (handler) {
+    try {
+      yield* sleep(60_000);
+      ended.push("not cancelled");
+    } catch (error) {
+      ended.push(`${handler.request.method} ${(error as Error).name}`);
+      assertEquals(handler.signal.aborted, true);
+      throw error;
+    }
+  });
+  await serve([["/", handler]], async ({ ask }) => {
+    for (const method of ["GET", "POST"]) {
+      await expectLog(genLog, `${method} / took longer than 10 ms`, async () => {
+        assertEquals((await ask(method, "/")).status, 503);
+      });
+    }
+    assertEquals(ended, ["GET CancelledError", "POST CancelledError"]);
+  });
+});
+
+Deno.test("timeout ends the connection when headers were sent", async () => {
+  const handler = slow(10, function* (handler) {
+    handler.write("begun");
+    yield* handler.flush();
+    yield* sleep(60_000);
+  });
+  await serve([["/", handler]], async ({ port }) => {
+    await expectLog(genLog, "took longer", async () => {
+      using client = await RawClient.connect(port);
+      await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      const came = await client.rest();
+      assert(came.endsWith("5\r\nbegun\r\n"), came);
+    });
+  });
+});
+
+Deno.test("timeout leaves a handler alone that is in time, and counts each request anew", async () => {
+  const handler = slow(5000, function* (handler) {
+    yield* sleep(1);
+    handler.write("in time");
+  });
+  await serve(
+    [["/", handler], ["/none", slow(null, (handler) => handler.write("none"))]],
+    async ({ get }) => {
+      for (let i = 0; i < 3; i++) assertEquals((await get("/")).text, "in time");
+      assertEquals((await get("/none")).text, "none");
+    },
+  );
+});
