@@ -30,11 +30,14 @@ export async function contentHash(path: string): Promise<string> {
   return hash;
 }
 
-/** Does the same at once: for code that cannot wait, such as a template. */
-export function contentHashSync(path: string): string {
+/**
+ * Does the same at once: for code that cannot wait, such as a template. With `useKept` false the
+ * file is read in any case.
+ */
+export function contentHashSync(path: string, useKept: boolean): string {
   const info = Deno.statSync(path);
   const known = find(path, info);
-  if (typeof known === "string") return known;
+  if (useKept && typeof known === "string") return known;
   const digest = createHash("sha512");
   using file = Deno.openSync(path);
   const piece = new Uint8Array(PIECE_SIZE);

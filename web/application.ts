@@ -73,6 +73,12 @@ export interface ApplicationSettings {
   staticUrlPrefix?: string;
   /** The handler of these files. */
   staticHandlerClass?: HandlerClass;
+  /**
+   * Whether the versions of static files are kept while these do not change.
+   *
+   * @default {true}
+   */
+  staticHashCache?: boolean;
   /** Further options for the `initialize` of that handler. */
   staticHandlerArgs?: Record<string, unknown>;
   /**

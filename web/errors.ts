@@ -38,6 +38,11 @@ export class HTTPError extends Error {
     this.reason = reason;
     this.logMessage = logMessage;
   }
+
+  /** Returns what to log, null if there is nothing. */
+  getMessage(): string | null {
+    return this.logMessage ?? null;
+  }
 }
 
 /** Says that a request lacks an argument; answers with 400. */

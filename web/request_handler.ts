@@ -467,17 +467,19 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   /**
    * Sends the headers and what was written so far; the answer goes on. The Future is done
    * when the kernel has the bytes: wait for it before writing more. It fails with
-   * `StreamClosedError` when the client is gone.
+   * `StreamClosedError` when the client is gone. A `callback` is called when it is done.
    */
-  flush(): Future<void> {
+  flush(callback?: () => unknown): Future<void> {
     const connection = this.request.connection;
-    if (this.#headersWritten) return connection.write(this.#transformed(this.#takeBody(), false));
+    if (this.#headersWritten) {
+      return connection.write(this.#transformed(this.#takeBody(), false), callback);
+    }
     this.#addCookies();
     const [code, headers, chunk] = this.#transformFirst(this.#takeBody(), false);
     const reason = this.#reason ?? reasonPhrase(code);
     connection.writeHeaders({ code, reason }, headers);
     this.#headersWritten = true;
-    return connection.write(chunk);
+    return connection.write(chunk, callback);
   }
 
   /**

@@ -2,13 +2,15 @@
 // system, getAbsolutePath() puts it below the root, validateAbsolutePath() refuses what is
 // not a file inside the root. The last looks at the path as text first, so that nothing is
 // said about files elsewhere, and then at where it leads when links are followed.
-import { join, resolve, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { ifNoneMatch } from "@std/http/etag";
 import { lookup } from "mrmime";
 import type { CoroutineGenerator } from "../gen/mod.ts";
 import { describeError } from "../ioloop/errors.ts";
 import { Future, genLog } from "../ioloop/mod.ts";
-import { formatTimestamp, getContentRange, parseRequestRange } from "../http/mod.ts";
+import { formatTimestamp, getContentRange } from "../http/mod.ts";
+import { acceptsEncoding } from "./_accepts_encoding.ts";
+import { type ByteRange, partHead, selectRanges } from "./_byte_ranges.ts";
 import { contentHash, contentHashSync, forgetContentHashes } from "./_content_hash.ts";
 import { HTTPError } from "./errors.ts";
 import { readPieces } from "./_file_pieces.ts";
@@ -20,6 +22,20 @@ export interface StaticFileHandlerOptions {
   path: string;
   /** The name of the file that is served for a directory; without it directories are 403. */
   defaultFilename?: string;
+  /**
+   * Whether files and directories whose name begins with a dot are served; those of
+   * `.well-known` always are (RFC 8615).
+   *
+   * @default {false}
+   */
+  dotFiles?: boolean;
+  /**
+   * Whether `name.br` or `name.gz` beside a file `name` is sent instead of it, to clients that
+   * take that encoding.
+   *
+   * @default {false}
+   */
+  precompressed?: boolean;
 }
 
 /** Options of {@linkcode StaticFileHandler.get}. */
@@ -48,8 +64,8 @@ type Settings = Readonly<Record<string, unknown>>;
 const MISSING_CODES = ["ENOENT", "ENOTDIR", "EINVAL", "ENAMETOOLONG", "ELOOP"];
 
 /**
- * Serves the files of a directory, with conditional requests and single ranges. The route's
- * one group is the path below the directory.
+ * Serves the files of a directory, with conditional requests and ranges. The route's one group
+ * is the path below the directory.
  *
  * A file is read in pieces, each when the client took the one before, and closed also when
  * the client leaves. Links are followed inside the directory only.
@@ -87,6 +103,10 @@ export class StaticFileHandler extends RequestHandler {
 
   #root = "";
   #defaultFilename: string | null = null;
+  #dotFiles = false;
+  #precompressed = false;
+  #encoding: string | null = null; // of the file that is sent instead of the one that was asked
+  #served = ""; // the file that is sent
   #info: Deno.FileInfo | null = null; // of the file; there once it was found
   #modified: Date | null = null;
   #version = "";
@@ -98,6 +118,8 @@ export class StaticFileHandler extends RequestHandler {
     }
     this.#root = resolve(options.path);
     this.#defaultFilename = options.defaultFilename ?? null;
+    this.#dotFiles = options.dotFiles ?? false;
+    this.#precompressed = options.precompressed ?? false;
   }
 
   /** Answers with what describes the file. */
@@ -117,19 +139,24 @@ export class StaticFileHandler extends RequestHandler {
       getAbsolutePath.call(this.#class, this.#root, this.path),
     );
     if (absolutePath === null) return;
-    this.absolutePath = absolutePath;
+    this.absolutePath = this.#served = absolutePath;
+    if (this.#precompressed) yield* this.#lookForCompressed();
     this.#modified = this.getModifiedTime();
-    this.#version = yield* Future.from(getContentVersion.call(this.#class, absolutePath));
+    this.#version = yield* Future.from(getContentVersion.call(this.#class, this.#served));
     this.setHeaders();
     if (this.shouldReturn304()) {
       this.setStatus(304);
       return;
     }
-    const range = this.#selectRange(this.getContentSize());
-    if (range === null) return;
-    const [start, end] = range;
-    this.setHeader("Content-Length", end - start);
-    if (includeBody) yield* this.#send(start, end);
+    const size = this.getContentSize();
+    const ranges = this.#selectRanges(size) ?? [{ start: 0, end: size }];
+    if (ranges.length > 1) yield* this.#sendParts(ranges, size, includeBody);
+    else if (ranges.length === 1) yield* this.#sendOne(ranges[0]!, size, includeBody);
+    else {
+      this.setStatus(416);
+      this.setHeader("Content-Type", "text/plain");
+      this.setHeader("Content-Range", `bytes */${size}`);
+    }
   }
 
   /** Turns the path of a URL into one of this system; override it for another URL scheme. */
@@ -215,10 +242,14 @@ export class StaticFileHandler extends RequestHandler {
     if (this.#modified !== null) this.setHeader("Last-Modified", this.#modified);
     const type = this.getContentType();
     this.setHeader("Content-Type", type);
+    if (this.#precompressed) this.setHeader("Vary", "Accept-Encoding");
+    if (this.#encoding !== null) this.setHeader("Content-Encoding", this.#encoding);
     const cacheTime = this.getCacheTime(this.path, this.#modified, type);
     if (cacheTime > 0) {
       this.setHeader("Expires", new Date(Date.now() + 1000 * cacheTime));
-      this.setHeader("Cache-Control", `max-age=${cacheTime}`);
+      // RFC 8246: a URL with the version never has other content.
+      const kind = this.request.queryArguments["v"] === undefined ? "" : ", immutable";
+      this.setHeader("Cache-Control", `max-age=${cacheTime}${kind}`);
     }
     this.setExtraHeaders(this.path);
   }
@@ -246,7 +277,7 @@ export class StaticFileHandler extends RequestHandler {
   static getVersion(settings: Settings, path: string): string | null {
     const absolutePath = this.getAbsolutePath(String(settings["staticPath"]), path);
     try {
-      return contentHashSync(absolutePath);
+      return contentHashSync(absolutePath, settings["staticHashCache"] !== false);
     } catch (error) {
       genLog.error("Cannot read static file {path}: {error}", {
         path,
@@ -285,6 +316,9 @@ export class StaticFileHandler extends RequestHandler {
 
   *#look(root: string, path: string): CoroutineGenerator<Deno.FileInfo> {
     if (!isInside(root, path)) this.#refuseOutside();
+    if (!this.#dotFiles && hasDotName(relative(root, path))) {
+      throw new HTTPError(403, `${this.path} is hidden`);
+    }
     try {
       const [realRoot, realPath]: [string, string] = yield [
         Deno.realPath(root),
@@ -313,26 +347,29 @@ export class StaticFileHandler extends RequestHandler {
     this.redirect(`${path}/${query === "" ? "" : `?${query}`}`, { permanent: true });
   }
 
-  // Returns what of the content to send, and sets the status for it; null when nothing of it
-  // was asked for.
-  #selectRange(size: number): [start: number, end: number] | null {
+  // Looks for a sibling of the file that is compressed in a way that the client takes.
+  *#lookForCompressed(): CoroutineGenerator {
+    const field = this.request.headers.get("Accept-Encoding", "");
+    for (const [encoding, extension] of COMPRESSED) {
+      if (!acceptsEncoding(field, encoding)) continue;
+      try {
+        const path = this.absolutePath + extension;
+        const info = yield* this.#look(this.#root, path);
+        if (!info.isFile) continue;
+        this.#info = info;
+        this.#served = path;
+        this.#encoding = encoding;
+        return;
+      } catch (error) {
+        if (!(error instanceof HTTPError)) throw error;
+      }
+    }
+  }
+
+  // Returns what of the content was asked for; null for all of it.
+  #selectRanges(size: number): readonly ByteRange[] | null {
     const field = this.request.headers.get("Range");
-    const range = field === null || !this.#holdsRange() ? null : parseRequestRange(field);
-    if (range === null) return [0, size];
-    const [first, last] = range;
-    const start = first === null ? 0 : first < 0 ? Math.max(0, size + first) : first;
-    const end = Math.min(last ?? size, size);
-    if (start >= end) {
-      this.setStatus(416);
-      this.setHeader("Content-Type", "text/plain");
-      this.setHeader("Content-Range", `bytes */${size}`);
-      return null;
-    }
-    if (end - start < size) {
-      this.setStatus(206);
-      this.setHeader("Content-Range", getContentRange(start, end, size));
-    }
-    return [start, end];
+    return field === null || !this.#holdsRange() ? null : selectRanges(field, size);
   }
 
   // RFC 9110 13.1.5: with another If-Range the client has an older file, and a range of this
@@ -343,8 +380,41 @@ export class StaticFileHandler extends RequestHandler {
       this.#modified !== null && condition === formatTimestamp(this.#modified);
   }
 
-  *#send(start: number, end: number): CoroutineGenerator {
-    const content = this.#class.getContent(this.absolutePath, start, end);
+  *#sendOne(range: ByteRange, size: number, includeBody: boolean): CoroutineGenerator {
+    const { start, end } = range;
+    if (end - start < size) {
+      this.setStatus(206);
+      this.setHeader("Content-Range", getContentRange(start, end, size));
+    }
+    this.setHeader("Content-Length", end - start);
+    if (includeBody) yield* this.#send(range);
+  }
+
+  // RFC 9110 15.3.7.2
+  *#sendParts(
+    ranges: readonly ByteRange[],
+    size: number,
+    includeBody: boolean,
+  ): CoroutineGenerator {
+    const boundary = crypto.randomUUID();
+    const type = this.getContentType();
+    const heads = ranges.map((range) => partHead(boundary, type, range, size));
+    const end = `\r\n--${boundary}--\r\n`;
+    const length = ranges.reduce((sum, { start, end }) => sum + end - start, 0) +
+      heads.join("").length + end.length; // all ASCII
+    this.setStatus(206);
+    this.setHeader("Content-Type", `multipart/byteranges; boundary=${boundary}`);
+    this.setHeader("Content-Length", length);
+    if (!includeBody) return;
+    for (const [i, range] of ranges.entries()) {
+      this.write(heads[i]!);
+      yield* this.#send(range);
+    }
+    this.write(end);
+  }
+
+  *#send({ start, end }: ByteRange): CoroutineGenerator {
+    const content = this.#class.getContent(this.#served, start, end);
     if (content instanceof Uint8Array) {
       this.write(content);
       return;
@@ -361,6 +431,14 @@ export class StaticFileHandler extends RequestHandler {
       yield pieces.return?.(); // it waits for a next() in progress, then closes the file
     }
   }
+}
+
+const COMPRESSED = [["br", ".br"], ["gzip", ".gz"]] as const; // the smaller one first
+
+function hasDotName(path: string): boolean {
+  return path.split(sep).some((name) =>
+    name.startsWith(".") && name !== ".well-known" && name !== ".."
+  );
 }
 
 function isInside(root: string, path: string): boolean {

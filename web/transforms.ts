@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { GzipCompressor, type HTTPHeaders, type HTTPServerRequest } from "../http/mod.ts";
+import { acceptsEncoding } from "./_accepts_encoding.ts";
 
 /** Is an answer on its way: status, header fields, the first piece of the body. */
 export type FirstChunk = [status: number, headers: HTTPHeaders, chunk: Uint8Array];
@@ -60,7 +61,7 @@ export class GZipContentEncoding extends OutputTransform {
   /** Reads what the client takes. */
   constructor(request: HTTPServerRequest) {
     super(request);
-    this.#active = takesGzip(request.headers.get("Accept-Encoding", ""));
+    this.#active = acceptsEncoding(request.headers.get("Accept-Encoding", ""), "gzip");
   }
 
   /** Decides whether to compress, and says so in the head. */
@@ -101,12 +102,4 @@ export class GZipContentEncoding extends OutputTransform {
     const type = contentType.split(";", 1)[0]!.trim().toLowerCase();
     return type.startsWith("text/") || this.#class.CONTENT_TYPES.includes(type);
   }
-}
-
-// RFC 9110 12.5.3: a weight of 0 refuses.
-function takesGzip(field: string): boolean {
-  return field.split(",").some((part) => {
-    const [coding, ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
-    return coding === "gzip" && !parameters.some((text) => /^q=0(?:\.0*)?$/.test(text));
-  });
 }

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { expectLog } from "../../testing/mod.ts";
-import { genLog } from "../../ioloop/mod.ts";
-import { type Route, StaticFileHandler } from "../../web/mod.ts";
+import { appLog, genLog } from "../../ioloop/mod.ts";
+import { RequestHandler, type Route, StaticFileHandler } from "../../web/mod.ts";
 import { RawClient, until } from "../http/_raw_client.ts";
 import { serve, type Served } from "./_serve.ts";
 
@@ -90,7 +90,7 @@ Deno.test("StaticFileHandler.getContentType() goes by the extension", () =>
 Deno.test("StaticFileHandler lets a URL with a version be cached for ten years", () =>
   withFiles(async ({ get }) => {
     const { headers } = await get("/static/letters.txt?v=1");
-    assertEquals(headers.get("Cache-Control"), `max-age=${TEN_YEARS}`);
+    assertEquals(headers.get("Cache-Control"), `max-age=${TEN_YEARS}, immutable`);
     const left = Date.parse(headers.get("Expires")!) - Date.now();
     assert(Math.abs(left - 1000 * TEN_YEARS) < 10_000, `${left}`);
   }));
@@ -264,10 +264,8 @@ Deno.test("StaticFileHandler never leaves its root, in any encoding of dots and 
         assertEquals((await get(`/static/${path}`)).status, 400, path);
       }
     });
-    // On this system a backslash is part of a name.
-    if (Deno.build.os !== "windows") {
-      assertEquals((await get("/static/..%5csecret.txt")).status, 404);
-    }
+    // On this system a backslash is part of a name, which here begins with a dot.
+    assertEquals((await get("/static/..%5csecret.txt")).status, 403);
   }));
 
 Deno.test("StaticFileHandler goes up and down inside its root", () =>
@@ -461,3 +459,233 @@ Deno.test("StaticFileHandler sends all of a large file to a client that ended it
     while (all.startsWith("HTTP/1.1 100")) all = all.slice(all.indexOf("\r\n\r\n") + 4);
     assertEquals(all.length - all.indexOf("\r\n\r\n") - 4, 20_000_000);
   }));
+
+Deno.test("StaticFileHandler answers several ranges with a part for each, if that pays", () =>
+  withFiles(async ({ get, ask }, root) => {
+    const content = Array.from({ length: 5000 }, (_, i) => `${i},`).join("");
+    await Deno.writeTextFile(join(root, "long.txt"), content);
+    const size = content.length;
+    const Range = "bytes=0-4, 100-199,-3";
+    const { status, headers, text, body } = await get("/static/long.txt", { Range });
+    assertEquals(status, 206);
+    const type = headers.get("Content-Type")!;
+    const [, boundary] = /^multipart\/byteranges; boundary=([-0-9a-f]{36})$/.exec(type)!;
+    assertEquals(headers.get("Content-Length"), String(body.length));
+    const part = (start: number, end: number) =>
+      `\r\n--${boundary}\r\nContent-Type: text/plain; charset=UTF-8\r\n` +
+      `Content-Range: bytes ${start}-${end - 1}/${size}\r\n\r\n${content.slice(start, end)}`;
+    assertEquals(
+      text,
+      `${part(0, 5)}${part(100, 200)}${part(size - 3, size)}\r\n--${boundary}--\r\n`,
+    );
+    const head = await ask("HEAD", "/static/long.txt", { headers: { Range } });
+    assertEquals([head.status, head.headers.get("Content-Length")], [206, String(body.length)]);
+
+    const one = await get("/static/long.txt", { Range: "bytes=0-4,900000-" });
+    assertEquals([one.status, one.text], [206, content.slice(0, 5)]);
+    const none = await get("/static/long.txt", { Range: "bytes=900000-,5-2" });
+    assertEquals([none.status, none.headers.get("Content-Range")], [416, `bytes */${size}`]);
+  }));
+
+Deno.test("StaticFileHandler answers 200 to several ranges that would be more than the file", () =>
+  withFiles(async ({ get }, root) => {
+    await Deno.writeTextFile(join(root, "long.txt"), "x".repeat(10_000));
+    const many = Array.from({ length: 17 }, (_, i) => `${i}-${i}`).join(",");
+    for (const list of ["0-9000,0-9000", many, "0-1,x", "0-1,,2-3", "0-1,2-3;"]) {
+      const { status, text } = await get("/static/long.txt", { Range: `bytes=${list}` });
+      assertEquals([list, status, text.length], [list, 200, 10_000]);
+    }
+    assertEquals((await get("/static/letters.txt", { Range: "bytes=0-1,3-4" })).status, 200);
+  }));
+
+Deno.test("StaticFileHandler refuses names that begin with a dot, unless told otherwise", async () => {
+  await withFiles(async ({ get }, root) => {
+    await Deno.mkdir(join(root, ".git"));
+    await Deno.mkdir(join(root, ".well-known"));
+    for (const name of [".env", ".git/config", ".well-known/security.txt", "dir/..x"]) {
+      await Deno.writeTextFile(join(root, name), name);
+    }
+    for (
+      const name of [".env", ".git/config", "dir/..x", "dir/../.env", "%2eenv", ".git", ".none"]
+    ) {
+      const { status, text } = await get(`/static/${name}`);
+      assertEquals([name, status], [name, 403]);
+      assertEquals(text.includes("config"), false);
+      if (name !== ".git" && name !== ".none") {
+        assertEquals([name, (await get(`/open/${name}`)).status], [name, 200]);
+      }
+    }
+    assertEquals((await get("/static/.well-known/security.txt")).status, 200);
+  }, (path) => [
+    ["/static/(.*)", StaticFileHandler, { path }],
+    ["/open/(.*)", StaticFileHandler, { path, dotFiles: true }],
+  ]);
+});
+
+Deno.test("StaticFileHandler sends a compressed sibling to a client that takes it", () =>
+  withFiles(async ({ get, ask }, root) => {
+    for (const name of ["letters.txt.gz", "letters.txt.br", "a.css.gz"]) {
+      await Deno.writeTextFile(join(root, name), name);
+    }
+    await Deno.mkdir(join(root, "a.js.gz"));
+    const cases: [string, string | null, string | null, string][] = [
+      ["letters.txt", null, null, ALPHABET],
+      ["letters.txt", "gzip;q=0, identity", null, ALPHABET],
+      ["letters.txt", "gzip", "gzip", "letters.txt.gz"],
+      ["letters.txt", "gzip, br", "br", "letters.txt.br"],
+      ["a.css", "gzip, br", "gzip", "a.css.gz"],
+      ["a.js", "gzip, br", null, "a.js"],
+    ];
+    for (const [name, accepted, encoding, text] of cases) {
+      const fields: Record<string, string> = accepted === null
+        ? {}
+        : { "Accept-Encoding": accepted };
+      const answer = await get(`/${name}`, fields);
+      assertEquals([name, answer.status, answer.text], [name, 200, text]);
+      assertEquals(answer.headers.get("Content-Encoding"), encoding);
+      assertEquals(answer.headers.get("Vary"), "Accept-Encoding");
+      assertMatch(answer.headers.get("Content-Type")!, /^text\//);
+      const Etag = answer.headers.get("Etag")!;
+      assertEquals((await get(`/${name}`, { ...fields, "If-None-Match": Etag })).status, 304);
+    }
+    const range = await ask("GET", "/a.css", {
+      headers: { "Accept-Encoding": "gzip", Range: "bytes=0-4" },
+    });
+    assertEquals([range.status, range.text], [206, "a.css"]);
+  }, (path) => [["/(.*)", StaticFileHandler, { path, precompressed: true }]]));
+
+class Linking extends RequestHandler {
+  includeHost = this.getArgument("host", "") !== "";
+  override get(): void {
+    const options = JSON.parse(this.getArgument("options", "{}"));
+    this.write(this.staticUrl(this.getArgument("path"), options));
+  }
+}
+
+Deno.test("staticUrl() has the version, and the host by option or property", () =>
+  withFiles(async (_served, root) => {
+    await serve([["/", Linking]], async ({ get }) => {
+      const url = async (query: string) => (await get(`/?path=letters.txt&${query}`)).text;
+      const options = (value: object) => `options=${encodeURIComponent(JSON.stringify(value))}`;
+      const version = ETAG.slice(1, -1);
+      const here = "http://localhost";
+      assertEquals(await url(""), `/static/letters.txt?v=${version}`);
+      assertEquals(await url(options({ includeVersion: false })), "/static/letters.txt");
+      assertEquals(await url("host=1"), `${here}/static/letters.txt?v=${version}`);
+      assertEquals(
+        await url(options({ includeHost: true, includeVersion: false })),
+        `${here}/static/letters.txt`,
+      );
+      assertEquals(
+        await url(`host=1&${options({ includeHost: false, includeVersion: false })}`),
+        "/static/letters.txt",
+      );
+    }, { staticPath: root });
+  }));
+
+class Versioned extends StaticFileHandler {
+  static override makeStaticUrl(
+    _settings: Readonly<Record<string, unknown>>,
+    path: string,
+    { includeVersion = true } = {},
+  ): string {
+    const version = includeVersion ? this.getVersion() : null;
+    const extension = path.lastIndexOf(".");
+    return version === null
+      ? `/static/${path}`
+      : `/static/${path.slice(0, extension)}.${version}${path.slice(extension)}`;
+  }
+  override parseUrlPath(path: string): string {
+    return path.replace(/\.[^.]*(?=\.[^.]*$)/, "");
+  }
+  static override getVersion(): string {
+    return "42";
+  }
+}
+
+Deno.test("staticUrl() follows a static handler class with its own scheme", () =>
+  withFiles(async (_served, root) => {
+    await serve([["/", Linking]], async ({ get }) => {
+      const { text } = await get("/?path=letters.txt");
+      assertEquals(text, "/static/letters.42.txt");
+      assertEquals((await get(text)).text, ALPHABET);
+      const bare = "/?path=a.css&options=%7B%22includeVersion%22:false%7D";
+      assertEquals((await get(bare)).text, "/static/a.css");
+    }, { staticPath: root, staticHandlerClass: Versioned });
+  }));
+
+Deno.test("staticUrl() without the setting staticPath is an error that names it", async () => {
+  await serve([["/", Linking]], async ({ get }) => {
+    await expectLog(
+      appLog,
+      /Cannot use staticUrl: the application needs the setting staticPath/,
+      async () => {
+        assertEquals((await get("/?path=x")).status, 500);
+      },
+    );
+  });
+});
+
+Deno.test("staticHashCache off reads a file for each version", () =>
+  withFiles((_served, root) => {
+    const file = join(root, "a.css");
+    const version = (staticHashCache: boolean) =>
+      StaticFileHandler.getVersion({ staticPath: root, staticHashCache }, "a.css");
+    const first = version(true);
+    const { atime, mtime } = Deno.statSync(file);
+    Deno.writeTextFileSync(file, "b.css"); // of the same size
+    Deno.utimeSync(file, atime!, mtime!);
+    assertEquals(version(true), first);
+    assertNotEquals(version(false), first);
+    return Promise.resolve();
+  }));
+
+Deno.test("StaticFileHandler refuses the device names and slashes of Windows", () =>
+  withFiles(async ({ get }) => {
+    for (const name of ["CON", "c:%5Cboot.ini", "..%5C..%5Csecret.txt", "con.txt", "NUL:"]) {
+      const { status } = await get(`/static/${name}`);
+      assert([403, 404].includes(status), `${name}: ${status}`);
+    }
+  }));
+
+Deno.test("StaticFileHandler methods may be overridden one by one", () =>
+  withFiles(async ({ get }) => {
+    const answer = await get("/x/letters.txt");
+    assertEquals(answer.headers.get("Cache-Control"), "max-age=60");
+    assertEquals(answer.headers.get("X-Extra"), "letters.txt");
+    assertEquals(answer.headers.get("Content-Type"), "text/x-letters");
+    assertEquals(answer.headers.get("Last-Modified"), null);
+    assertEquals(answer.headers.get("Etag"), '"own"');
+    assertEquals(answer.text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    assertEquals((await get("/x/letters.txt?fresh=1")).status, 304);
+    assertEquals((await get("/x/elsewhere.txt")).text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  }, (path) => [["/x/(.*)", Overriding, { path }]]));
+
+class Overriding extends StaticFileHandler {
+  static override getAbsolutePath(root: string, path: string): string {
+    return super.getAbsolutePath(root, path === "elsewhere.txt" ? "letters.txt" : path);
+  }
+  static override async *getContent(path: string, start?: number, end?: number) {
+    for await (const piece of super.getContent(path, start, end) as AsyncIterable<Uint8Array>) {
+      yield new TextEncoder().encode(new TextDecoder().decode(piece).toUpperCase());
+    }
+  }
+  override getModifiedTime(): null {
+    return null;
+  }
+  override getContentType(): string {
+    return "text/x-letters";
+  }
+  override getCacheTime(): number {
+    return 60;
+  }
+  override setExtraHeaders(path: string): void {
+    this.setHeader("X-Extra", path);
+  }
+  override computeEtag(): string {
+    return '"own"';
+  }
+  override shouldReturn304(): boolean {
+    return this.getArgument("fresh", null) !== null;
+  }
+}
