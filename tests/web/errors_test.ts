@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { Finish, HTTPError, MissingArgumentError } from "../../web/mod.ts";
+import { Finish, HTTPError, InvalidArgumentError, MissingArgumentError } from "../../web/mod.ts";
 
 Deno.test("HTTPError says its status, reason and log message", () => {
   const error = new HTTPError(404, "no such page");
@@ -27,4 +27,22 @@ Deno.test("MissingArgumentError is an HTTPError 400 that names the argument", ()
 Deno.test("Finish carries what is still to be written", () => {
   assertEquals(new Finish().chunk, undefined);
   assertEquals(new Finish({ a: 1 }).chunk, { a: 1 });
+});
+
+Deno.test("HTTPError.getMessage() is what is logged, null for nothing", () => {
+  assertEquals(new HTTPError(404, "no such page").getMessage(), "no such page");
+  assertEquals(new HTTPError(404).getMessage(), null);
+  assertEquals(new MissingArgumentError("foo").getMessage(), "Missing argument foo");
+});
+
+Deno.test("InvalidArgumentError is an HTTPError 400 whose reason names the argument", () => {
+  const error = new InvalidArgumentError("page", "x", "a whole number");
+  assertInstanceOf(error, HTTPError);
+  assertEquals([error.name, error.statusCode, error.argName], [
+    "InvalidArgumentError",
+    400,
+    "page",
+  ]);
+  assertEquals(error.reason, "Invalid argument page");
+  assertEquals(error.getMessage(), 'Invalid argument page: expected a whole number, got "x"');
 });
