@@ -27,7 +27,17 @@ export { DecompressionError, GzipDecompressor } from "./gzip_decompressor.ts";
 export { HTTPHeaders, type HTTPHeadersInit } from "./headers.ts";
 export { jsonDecode, jsonEncode } from "./json.ts";
 export { linkify, type LinkifyOptions } from "./linkify.ts";
-export { type HTTPFile, type ParseMultipartConfig, parseMultipartFormData } from "./multipart.ts";
+export {
+  type HTTPFile,
+  type ParseMultipartConfig,
+  parseMultipartFormData,
+  type PartHead,
+} from "./multipart.ts";
+export {
+  MultipartDecoder,
+  type MultipartDecoderOptions,
+  type MultipartSink,
+} from "./multipart_decoder.ts";
 export { encodeHeader, parseHeader } from "./parse_header.ts";
 export { parseQsBytes, type ParseQsOptions } from "./query_string.ts";
 export { getContentRange, parseRequestRange } from "./range.ts";

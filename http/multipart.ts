@@ -42,12 +42,18 @@ const HEADER_END = Buffer.from("\r\n\r\n");
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** One part: a value, or a file if it has a file name. */
-interface Part {
-  name: string;
-  filename: string;
-  contentType: string;
-  body: Uint8Array;
+/** Is what the header of a part says: it is a value, or a file if it has a file name. */
+export interface PartHead {
+  /** The name of the field. */
+  readonly name: string;
+  /** The name of the file as sent, or empty; it may hold anything, slashes too. */
+  readonly filename: string;
+  /** The type as sent, `application/unknown` if none was. */
+  readonly contentType: string;
+}
+
+interface Part extends PartHead {
+  readonly body: Uint8Array;
 }
 
 /**
@@ -100,8 +106,8 @@ export function parseMultipartFormData(
   }
 }
 
-/** Gives the boundary with the dashes that come before it. */
-function dashBoundary(boundary: string | Uint8Array): Buffer {
+/** Gives the boundary with the dashes that come before it. @ignore */
+export function dashBoundary(boundary: string | Uint8Array): Buffer {
   const text = typeof boundary === "string" ? boundary : Buffer.from(boundary).toString("latin1");
   const bare = text.replace(/^"(.*)"$/, "$1");
   if (bare === "" || bare.length > MAX_BOUNDARY_LENGTH) {
@@ -160,22 +166,12 @@ function readPart(part: Buffer, maxHeaderSize: number): Part {
   if (headerEnd === -1) {
     fail(`a part has no header, or one above ${maxHeaderSize} bytes`);
   }
-  const headers = readHeaders(part.subarray(0, headerEnd));
-  const [disposition, params] = parseHeader(
-    headers.get("Content-Disposition", ""),
-  );
-  if (disposition.toLowerCase() !== "form-data") {
-    fail("the disposition of a part is not form-data");
-  }
-  const { name, filename = "" } = params;
-  if (name === undefined) fail("a part has no name");
+  const head = readPartHead(part.subarray(0, headerEnd));
   const bodyStart = headerEnd + HEADER_END.length;
   // With an empty body, the CRLF behind the header may be the one before the boundary.
   const bodyEnd = Math.max(bodyStart, part.length - 2);
   return {
-    name,
-    filename,
-    contentType: headers.get("Content-Type", "application/unknown"),
+    ...head,
     body: new Uint8Array(
       part.buffer,
       part.byteOffset + bodyStart,
@@ -184,7 +180,21 @@ function readPart(part: Buffer, maxHeaderSize: number): Part {
   };
 }
 
-/** Reads the header of a part, which browsers write in UTF-8. */
+/** Reads the header of a part. @ignore */
+export function readPartHead(bytes: Uint8Array): PartHead {
+  const headers = readHeaders(bytes);
+  const [disposition, params] = parseHeader(
+    headers.get("Content-Disposition", ""),
+  );
+  if (disposition.toLowerCase() !== "form-data") {
+    fail("the disposition of a part is not form-data");
+  }
+  const { name, filename = "" } = params;
+  if (name === undefined) fail("a part has no name");
+  return { name, filename, contentType: headers.get("Content-Type", "application/unknown") };
+}
+
+/** Reads the fields in the header of a part, which browsers write in UTF-8. */
 function readHeaders(bytes: Uint8Array): HTTPHeaders {
   try {
     return HTTPHeaders.parse(decoder.decode(bytes));

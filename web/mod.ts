@@ -111,6 +111,13 @@ export type {
 } from "./_typed_argument.ts";
 export { asynchronous, type HandlerMethod } from "./asynchronous.ts";
 export { streamRequestBody } from "./stream_request_body.ts";
+export {
+  FormUpload,
+  type FormUploadOptions,
+  type UploadedFile,
+  type UploadedForm,
+  type UploadHandler,
+} from "./form_upload.ts";
 export { FallbackHandler, type FallbackHandlerOptions } from "./fallback_handler.ts";
 export {
   FetchContainer,
@@ -133,3 +140,35 @@ export {
   type StaticGetOptions,
   type StaticUrlOptions,
 } from "./static_file_handler.ts";
+export {
+  BaseLoader,
+  DictLoader,
+  filterWhitespace,
+  Loader,
+  type LoaderOptions,
+  ParseError,
+  Template,
+  type TemplateLoader,
+  type TemplateOptions,
+  type WhitespaceMode,
+} from "./template/mod.ts";
+export { type ModuleResources, TemplateModule, UIModule } from "./ui_module.ts";
+export type { ModuleFiles, PageModule, PageModuleClass, UIMethod } from "./page_module.ts";
+export {
+  CSVLocale,
+  type CSVTranslations,
+  type FormatDateOptions,
+  type FormatDayOptions,
+  formatMessage,
+  getLocale,
+  getSupportedLocales,
+  type GettextCatalog,
+  GettextLocale,
+  loadGettextTranslations,
+  loadTranslations,
+  Locale,
+  LOCALE_NAMES,
+  type LocaleName,
+  setDefaultLocale,
+} from "./locale.ts";
+export * as locale from "./locale.ts";
