@@ -50,16 +50,16 @@ Deno.test({
         (await ask(port, "GET", `${path}?${new URLSearchParams(query)}`)).text;
       for (const [kind, version] of KINDS) {
         for (const value of VALUES) {
-          const query = { secret: kind, version: String(version), name: "näme", value };
+          const query = { secret: kind, version: String(version), name: "name", value };
           const theirs = await tornado("/sign", query);
-          const read = decodeSignedValue(SECRETS[kind], "näme", theirs);
+          const read = decodeSignedValue(SECRETS[kind], "name", theirs);
           assertEquals(read && new TextDecoder().decode(read), value);
 
           const keyVersion = kind === "keys" ? 1 : undefined;
-          const signed = createSignedValue(SECRETS[kind], "näme", value, { version, keyVersion });
+          const signed = createSignedValue(SECRETS[kind], "name", value, { version, keyVersion });
           assertEquals(
-            JSON.parse(await tornado("/verify", { secret: kind, name: "näme", signed })),
-            value === "" && version === 2 ? null : value, // Tornado 6.2 cannot read its own either
+            JSON.parse(await tornado("/verify", { secret: kind, name: "name", signed })),
+            value,
           );
           const other = { secret: kind, name: "other", signed };
           assertEquals(JSON.parse(await tornado("/verify", other)), null);
