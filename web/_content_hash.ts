@@ -14,9 +14,12 @@ interface Kept {
 
 const kept = new Map<string, Kept>(); // by absolute path
 
-/** Returns the SHA-512 of a file's content in hex; those who ask together read it once. */
-export async function contentHash(path: string): Promise<string> {
-  const info = await Deno.stat(path);
+/**
+ * Returns the SHA-512 of a file's content in hex; those who ask together read it once. `info` is
+ * what the file system says of the file just now, if that is known.
+ */
+export async function contentHash(path: string, info?: Deno.FileInfo): Promise<string> {
+  info ??= await Deno.stat(path);
   const known = find(path, info);
   if (known !== undefined) return known;
   const hash = readHash(path);

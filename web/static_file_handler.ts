@@ -142,7 +142,10 @@ export class StaticFileHandler extends RequestHandler {
     this.absolutePath = this.#served = absolutePath;
     if (this.#precompressed) yield* this.#lookForCompressed();
     this.#modified = this.getModifiedTime();
-    this.#version = yield* Future.from(getContentVersion.call(this.#class, this.#served));
+    const version = getContentVersion === StaticFileHandler.getContentVersion
+      ? contentHash(this.#served, this.#info!) // spares it another look
+      : getContentVersion.call(this.#class, this.#served);
+    this.#version = yield* Future.from(version);
     this.setHeaders();
     if (this.shouldReturn304()) {
       this.setStatus(304);
@@ -192,8 +195,8 @@ export class StaticFileHandler extends RequestHandler {
   }
 
   /**
-   * Returns bytes [start, end) of the file, whole or in pieces; override it to serve what is
-   * not in a file.
+   * Returns bytes [start, end) of the file, whole or in pieces, each of which is good until the
+   * next is asked for; override it to serve what is not in a file.
    */
   static getContent(
     absolutePath: string,
