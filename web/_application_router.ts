@@ -2,7 +2,7 @@
 // their number; the others are tried in order. The first that matches wins in either case: a
 // literal route stays in line if one before it might take its requests.
 import type { HTTPMessageDelegate, HTTPServerRequest } from "../http/mod.ts";
-import { type MatchResult, PathMatches } from "./matcher.ts";
+import { type Matcher, type MatchResult, PathMatches } from "./matcher.ts";
 import type { HandlerClass } from "./request_handler.ts";
 import {
   isHandlerClass,
@@ -15,6 +15,7 @@ import {
 
 /** Is who answers a request: a handler, or somebody who is told of it as it arrives. */
 export interface Found extends MatchResult {
+  readonly route: string | null; // the pattern of the path
   readonly handlerClass: HandlerClass | null;
   readonly kwargs: unknown;
   readonly delegate: HTTPMessageDelegate | null;
@@ -56,7 +57,7 @@ export class ApplicationRouter extends ReversibleRuleRouter {
     params: TargetParams,
   ): HTTPMessageDelegate | null {
     if (!isHandlerClass(target)) return super.getTargetDelegate(target, request, params);
-    return this.#start(request, foundHandler(target, params.targetKwargs, params));
+    return this.#start(request, foundHandler(null, target, params.targetKwargs, params));
   }
 
   override _insert(index: number, rule: Route): void {
@@ -80,7 +81,7 @@ export class ApplicationRouter extends ReversibleRuleRouter {
     for (const { matcher, target, targetKwargs } of others) {
       const match = matcher.match(request);
       if (match === null) continue;
-      if (isHandlerClass(target)) return foundHandler(target, targetKwargs, match);
+      if (isHandlerClass(target)) return foundHandler(matcher, target, targetKwargs, match);
       const found = target instanceof ApplicationRouter
         ? target.find(request)
         : this.#findByTarget(target, request, { ...match, targetKwargs });
@@ -95,13 +96,25 @@ export class ApplicationRouter extends ReversibleRuleRouter {
     params: TargetParams,
   ): Found | null {
     const delegate = this.getTargetDelegate(target, request, params);
-    return delegate === null ? null : { ...params, handlerClass: null, kwargs: null, delegate };
+    return delegate === null ? null : {
+      ...params,
+      route: null,
+      handlerClass: null,
+      kwargs: null,
+      delegate,
+    };
   }
 }
 
-function foundHandler(handlerClass: HandlerClass, kwargs: unknown, match: MatchResult): Found {
+function foundHandler(
+  matcher: Matcher | null,
+  handlerClass: HandlerClass,
+  kwargs: unknown,
+  match: MatchResult,
+): Found {
+  const route = matcher instanceof PathMatches ? matcher.pattern : null;
   const { pathArgs, pathKwargs } = match;
-  return { handlerClass, kwargs, pathArgs, pathKwargs, delegate: null };
+  return { route, handlerClass, kwargs, pathArgs, pathKwargs, delegate: null };
 }
 
 function makeTable(rules: readonly Rule[]): Table {
@@ -115,7 +128,7 @@ function makeTable(rules: readonly Rule[]): Table {
     else if (!literals.has(path)) {
       literals.set(
         path,
-        foundHandler(target, targetKwargs, (matcher as PathMatches).matchPath(path)!),
+        foundHandler(matcher, target, targetKwargs, (matcher as PathMatches).matchPath(path)!),
       );
     }
   }

@@ -8,6 +8,7 @@ import {
 } from "../http/mod.ts";
 import type { BindSocketsOptions } from "../iostream/mod.ts";
 import { CallbackDelegate } from "../http/callback_delegate.ts";
+import { collectUIMethods, collectUIModules } from "./_ui_settings.ts";
 import { ErrorHandler } from "./error_handler.ts";
 import { logAccess } from "./_access_line.ts";
 import { ApplicationRouter, type Found } from "./_application_router.ts";
@@ -15,10 +16,14 @@ import { feedDelegate } from "./_feed_delegate.ts";
 import type { FinishedHandler, HandlerApplication } from "./handler_application.ts";
 import { AnyMatches, DefaultHostMatches, escapePattern, HostMatches } from "./matcher.ts";
 import type { CookieOptions } from "./_set_cookie.ts";
-import type { HandlerClass } from "./request_handler.ts";
+import type { PageModuleClass, UIMethod } from "./page_module.ts";
+import type { HandlerClass, RequestHandler } from "./request_handler.ts";
+import { ObservedDelegate } from "./_observed_delegate.ts";
+import type { RequestObservation, RequestObserver } from "./request_observer.ts";
 import { ReversibleRouter, type Route, Router, Rule, type RuleRouter } from "./routing.ts";
 import type { CookieSecret } from "./signed_value.ts";
 import { StaticFileHandler } from "./static_file_handler.ts";
+import type { BaseLoader, WhitespaceMode } from "./template/mod.ts";
 import { GZipContentEncoding, type OutputTransformClass } from "./transforms.ts";
 
 const DEFAULT_FIELDS = `Server: Waterspout/${VERSION}\r\n` +
@@ -57,6 +62,8 @@ export interface ApplicationSettings {
    * @default {false}
    */
   serveTraceback?: boolean;
+  /** Is told of each request that a handler serves; see the module `telemetry` for one. */
+  requestObserver?: RequestObserver;
   /** Is called instead of {@linkcode Application.logRequest} for each finished request. */
   logFunction?: (handler: FinishedHandler) => void;
   /** The handler of requests that no route matches; by default it answers 404. */
@@ -111,6 +118,31 @@ export interface ApplicationSettings {
    * @default {"_xsrf"}
    */
   xsrfCookieName?: string;
+  /** Modules for `{% module %}`: classes by name, the namespace of a module, or several of these. */
+  uiModules?: object;
+  /**
+   * Functions that templates can call, in the same forms; they are given the handler first.
+   * Their names begin with a lower-case letter.
+   */
+  uiMethods?: object;
+  /**
+   * The function of the templates' namespace that expressions are given to, or null for none.
+   *
+   * @default {"xhtmlEscape"}
+   */
+  autoescape?: string | null;
+  /**
+   * Whether templates are compiled once, and not for each request that uses them.
+   *
+   * @default {true}
+   */
+  compiledTemplateCache?: boolean;
+  /** The directory of templates; by default that of the program. */
+  templatePath?: string;
+  /** The loader of templates; it makes path, `autoescape` and `templateWhitespace` void. */
+  templateLoader?: BaseLoader;
+  /** What happens to white space in templates; by default it depends on the name of the file. */
+  templateWhitespace?: WhitespaceMode;
   /** A setting of the program's own. */
   [key: string]: unknown;
 }
@@ -160,6 +192,10 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   defaultHost: string | null;
   /** What answers go through on their way out. */
   readonly transforms: OutputTransformClass[];
+  /** What templates can call, by name: the functions of the setting. */
+  readonly uiMethods: Readonly<Record<string, UIMethod>>;
+  /** The UI modules by name: the built-in ones, and those of the setting. */
+  readonly uiModules: Readonly<Record<string, PageModuleClass>>;
   /** The routes for all hosts. */
   readonly wildcardRouter: RuleRouter;
   /** The routes of {@linkcode addHandlers}, then those for all hosts. */
@@ -185,6 +221,8 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
     this.defaultHost = defaultHost ?? null;
     this.transforms = [...transforms ?? []];
     if (settings.compressResponse ?? settings.gzip) this.transforms.push(GZipContentEncoding);
+    this.uiMethods = collectUIMethods(settings.uiMethods);
+    this.uiModules = collectUIModules(settings.uiModules);
     const start = (request: HTTPServerRequest, found: Found) => this.#startHandler(request, found);
     this.#wildcard = new ApplicationRouter(start, [...handlers, ...staticRoutes(settings)]);
     this.#default = new ApplicationRouter(start, [new Rule(new AnyMatches(), this.#wildcard)]);
@@ -258,6 +296,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
     { initOptions, pathArgs = [], pathKwargs }: HandlerDelegateOptions = {},
   ): HTTPMessageDelegate {
     return this.#startHandler(request, {
+      route: null,
       handlerClass,
       kwargs: initOptions,
       pathArgs,
@@ -271,9 +310,8 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
     if (this.#routesItself) return feedDelegate(this.findHandler(request), request);
     const found = request === this.#last ? this.#lastFound! : this.#find(request);
     this.#last = this.#lastFound = null;
-    const { handlerClass, kwargs, pathArgs, pathKwargs, delegate } = found;
-    if (delegate !== null) return feedDelegate(delegate, request);
-    new handlerClass!(this, request, kwargs)._execute(pathArgs, pathKwargs);
+    if (found.delegate !== null) return feedDelegate(found.delegate, request);
+    this.#execute(request, found);
     return undefined;
   }
 
@@ -328,6 +366,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   #unmatched(): Found {
     const { defaultHandlerClass, defaultHandlerArgs } = this.settings;
     return {
+      route: null,
       handlerClass: defaultHandlerClass ?? ErrorHandler,
       kwargs: defaultHandlerClass === undefined ? { statusCode: 404 } : defaultHandlerArgs,
       pathArgs: [],
@@ -337,14 +376,30 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   }
 
   #startHandler(request: HTTPServerRequest, found: Found): HTTPMessageDelegate {
-    const { pathArgs, pathKwargs, kwargs } = found;
     const handlerClass = found.handlerClass!;
-    if (handlerClass.STREAM_REQUEST_BODY) {
-      return new handlerClass(this, request, kwargs)._stream(pathArgs, pathKwargs);
+    if (!handlerClass.STREAM_REQUEST_BODY) {
+      return new CallbackDelegate(request, (request) => this.#execute(request, found));
     }
-    return new CallbackDelegate(request, (request) => {
-      new handlerClass(this, request, kwargs)._execute(pathArgs, pathKwargs);
-    });
+    const handler = new handlerClass(this, request, found.kwargs);
+    const delegate = handler._stream(found.pathArgs, found.pathKwargs);
+    const observation = this.#observe(handler, found.route);
+    return observation === null ? delegate : new ObservedDelegate(delegate, observation);
+  }
+
+  #execute(request: HTTPServerRequest, found: Found): void {
+    const { kwargs, pathArgs, pathKwargs } = found;
+    const handler = new found.handlerClass!(this, request, kwargs);
+    if (this.settings.requestObserver === undefined) handler._execute(pathArgs, pathKwargs);
+    else {
+      const observation = this.#observe(handler, found.route)!;
+      observation.run(() => handler._execute(pathArgs, pathKwargs));
+    }
+  }
+
+  #observe(handler: RequestHandler, route: string | null): RequestObservation | null {
+    const observation = this.settings.requestObserver?.begin(handler.request, route) ?? null;
+    if (observation !== null) handler._whenEnded(() => observation.end(handler._sentStatus));
+    return observation;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { HTTPServerRequest } from "../http/mod.ts";
+import type { PageModuleClass, UIMethod } from "./page_module.ts";
 import type { OutputTransformClass } from "./transforms.ts";
 
 /** Is what the access log needs to know of a handler. */
@@ -15,6 +16,10 @@ export interface HandlerApplication {
   readonly settings: Readonly<Record<string, unknown>>;
   /** What answers go through on their way out. */
   readonly transforms: readonly OutputTransformClass[];
+  /** What templates can call, by name; each is given the handler first. */
+  readonly uiMethods: Readonly<Record<string, UIMethod>>;
+  /** The UI modules by name. */
+  readonly uiModules: Readonly<Record<string, PageModuleClass>>;
   /** Makes a path of a named route. */
   reverseUrl(name: string, ...args: readonly unknown[]): string;
   /** Writes the access log line of a finished request. */

@@ -100,6 +100,8 @@ export class DefaultHostMatches extends Matcher {
  * ```
  */
 export class PathMatches extends Matcher {
+  /** The pattern as it was given. */
+  readonly pattern: string;
   /** The pattern, anchored. */
   readonly regex: RegExp;
   /** The path, if the pattern is literal text. */
@@ -115,6 +117,7 @@ export class PathMatches extends Matcher {
   constructor(pathPattern: string | RegExp) {
     super();
     const source = sourceOf(pathPattern);
+    this.pattern = typeof pathPattern === "string" ? pathPattern : pathPattern.source;
     this.#source = unanchored(source);
     this.regex = typeof pathPattern === "string"
       ? new RegExp(`^(?:${this.#source})$`)

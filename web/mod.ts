@@ -60,6 +60,7 @@ export {
   type SignOptions,
   type VerifyOptions,
 } from "./signed_value.ts";
+export type { RequestObservation, RequestObserver } from "./request_observer.ts";
 export { isAbsolute } from "./is_absolute.ts";
 export { addSlash, authenticated, type MethodContext, removeSlash } from "./decorators.ts";
 export {

@@ -36,7 +36,19 @@ import {
 } from "../http/mod.ts";
 import type { HandlerApplication } from "./handler_application.ts";
 import { entityTag, matchesEntityTag } from "./_entity_tag.ts";
+import { acceptedLanguages } from "./_accepted_languages.ts";
+import {
+  embedScripts,
+  embedStyles,
+  linkScripts,
+  linkStyles,
+  makeLoader,
+  Page,
+  templatePathOf,
+} from "./_rendering.ts";
 import { Finish, HTTPError, MissingArgumentError } from "./errors.ts";
+import { getLocale, type Locale } from "./locale.ts";
+import type { BaseLoader } from "./template/mod.ts";
 import { EventStream, type EventStreamOptions } from "./event_stream.ts";
 import type { FirstChunk, OutputTransform } from "./transforms.ts";
 import type { PathParams } from "./path_params.ts";
@@ -277,6 +289,8 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   #finished = false;
   #newCookies: Map<string, string> | null = null; // the Set-Cookie fields, by name
   #user: unknown = UNKNOWN; // what getCurrentUser() said
+  #locale: Locale | null = null;
+  #page: Page | null = null;
   #xsrf: XsrfToken | null = null; // of the cookie, or of the one that is set
   #xsrfText = "";
   #transforms: OutputTransform[] | null = null; // there once the headers were sent, if any
@@ -956,6 +970,97 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
     return value;
   }
 
+  // Templates and UI modules
+
+  /** What templates can call: the setting `uiMethods`, bound to the handler, and the modules. */
+  get ui(): Readonly<Record<string, unknown>> {
+    return (this.#page ??= new Page(this)).ui;
+  }
+
+  /**
+   * Finishes the answer with the output of a template; see {@linkcode renderString}. Scripts
+   * that its modules need stand before `</body>`, styles before `</head>`.
+   *
+   * @returns what {@linkcode finish} does.
+   * @throws {Error} when it was finished already, or the page has no place for what they need.
+   * @throws {ParseError} when the template, or one that it uses, is none.
+   */
+  render(name: string, args: object = {}): Future<void> {
+    if (this.#finished) throw this.#tooLate("render");
+    return this.finish((this.#page ??= new Page(this)).render(name, args));
+  }
+
+  /** Returns the output of a template, given `args` and {@linkcode getTemplateNamespace}. */
+  renderString(name: string, args: object = {}): string {
+    return (this.#page ??= new Page(this)).renderString(name, args);
+  }
+
+  /**
+   * Returns the names that every template sees: `handler`, `request`, `currentUser`, `locale`,
+   * `_` and `pgettext` to translate, `staticUrl`, `xsrfFormHtml`, `reverseUrl`, the UI methods
+   * and `modules`. Override it to add more; user and locale are found out by a look at them.
+   */
+  getTemplateNamespace(): Record<string, unknown> {
+    return (this.#page ??= new Page(this)).namespace();
+  }
+
+  /** Returns the directory of templates, by default that of the program; override it. */
+  getTemplatePath(): string {
+    return templatePathOf(this.settings);
+  }
+
+  /**
+   * Makes the loader of templates; override it for another one. It is called once for each
+   * path that {@linkcode getTemplatePath} returns.
+   */
+  createTemplateLoader(path: string): BaseLoader {
+    return makeLoader(path, this.settings);
+  }
+
+  /** Returns the elements that link to scripts; override it to bundle them. */
+  renderLinkedJs(files: readonly string[]): string {
+    return linkScripts(files, (path) => this.staticUrl(path));
+  }
+
+  /** Returns the element that holds scripts; override it. */
+  renderEmbedJs(parts: readonly string[]): string {
+    return embedScripts(parts);
+  }
+
+  /** Returns the elements that link to styles; override it to bundle them. */
+  renderLinkedCss(files: readonly string[]): string {
+    return linkStyles(files, (path) => this.staticUrl(path));
+  }
+
+  /** Returns the element that holds styles; override it. */
+  renderEmbedCss(parts: readonly string[]): string {
+    return embedStyles(parts);
+  }
+
+  // Locale
+
+  /**
+   * The locale of the reader: what {@linkcode getUserLocale} returns, else that of the
+   * browser, found when it is first needed. A `prepare` that has to wait for it may set it.
+   */
+  get locale(): Locale {
+    return this.#locale ??= this.getUserLocale() ?? this.getBrowserLocale();
+  }
+  set locale(locale: Locale) {
+    this.#locale = locale;
+  }
+
+  /** Finds the locale that the user chose, for example in the profile; override it. */
+  getUserLocale(): Locale | null {
+    return null;
+  }
+
+  /** Returns the supported locale that the browser wants most, else `missing`. */
+  getBrowserLocale(missing = "en_US"): Locale {
+    const languages = acceptedLanguages(this.request.headers.get("Accept-Language") ?? "");
+    return languages.length > 0 ? getLocale(...languages) : getLocale(missing);
+  }
+
   // Entity tags
 
   /**
@@ -1156,6 +1261,11 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   /** Calls `fn` once nothing can be written any more, whatever the reason. @ignore */
   _whenEnded(fn: () => void): void {
     (this.#atEnd ??= []).push(fn);
+  }
+
+  /** The status that was sent, null if none was. @ignore */
+  get _sentStatus(): number | null {
+    return this.#headersWritten ? this.#status : null;
   }
 
   #ended(): void {
