@@ -49,7 +49,7 @@ const MAX_UNWRITTEN = 262144; // bytes of answers, beyond which a pipelined requ
 const FIRST_PROBE_MS = 8; // an answer that is nearly ready goes out without a probe
 const SECOND_PROBE_MS = 4; // the reset of a near client is there by then; doubles from here
 const LAST_PROBE_MS = 5000;
-const QUIET_MS = 25; // what a handler may take between two parts of its answer, at least
+const QUIET_MS = 250; // what a handler may take between two parts of its answer, at least: a disk, a busy loop
 
 /** Is what the connections of one server have in common. */
 export interface ServerConnectionHost {
