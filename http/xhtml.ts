@@ -1,12 +1,6 @@
 import { decodeHTMLStrict } from "entities/decode";
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#x27;",
-};
+const SPECIAL_REGEXP = /[&<>"']/;
 
 /**
  * Escapes text for HTML and XML, as content or as an attribute value in either kind of quotes.
@@ -20,7 +14,18 @@ const ENTITIES: Readonly<Record<string, string>> = {
  * ```
  */
 export function xhtmlEscape(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => ENTITIES[char]!);
+  // A search and a loop take a third of the time of replace() with a callback.
+  let at = text.search(SPECIAL_REGEXP);
+  if (at === -1) return text;
+  let escaped = "";
+  let start = 0; // of what is not yet in `escaped`
+  for (; at < text.length; at++) {
+    const entity = entityOf(text.charCodeAt(at));
+    if (entity === "") continue;
+    escaped += text.slice(start, at) + entity;
+    start = at + 1;
+  }
+  return escaped + text.slice(start);
 }
 
 /**
@@ -30,4 +35,21 @@ export function xhtmlEscape(text: string): string {
  */
 export function xhtmlUnescape(text: string): string {
   return decodeHTMLStrict(text);
+}
+
+function entityOf(code: number): string {
+  switch (code) {
+    case 0x22:
+      return "&quot;";
+    case 0x26:
+      return "&amp;";
+    case 0x27:
+      return "&#x27;";
+    case 0x3c:
+      return "&lt;";
+    case 0x3e:
+      return "&gt;";
+    default:
+      return "";
+  }
 }

@@ -17,8 +17,6 @@ export const BUILTINS: Readonly<Record<string, unknown>> = {
   linkify,
 };
 
-const SPECIAL_REGEXP = /[&<>"']/;
-
 const decoder = new TextDecoder();
 
 /** Returns what a value prints: nothing for null and undefined, bytes as UTF-8. */
@@ -28,38 +26,7 @@ export function toText(value: unknown): string {
   return value instanceof Uint8Array ? decoder.decode(value) : String(value);
 }
 
-/**
- * Returns what a value prints, escaped as by `xhtmlEscape`. With a search and a loop a row of
- * a table takes a third of the time that it takes with a callback for each character.
- */
+/** Returns what a value prints, escaped as by `xhtmlEscape`. */
 export function toEscapedText(value: unknown): string {
-  const text = typeof value === "string" ? value : toText(value);
-  let at = text.search(SPECIAL_REGEXP);
-  if (at === -1) return text;
-  let escaped = "";
-  let start = 0; // of what is not yet in `escaped`
-  for (; at < text.length; at++) {
-    const entity = entityOf(text.charCodeAt(at));
-    if (entity === "") continue;
-    escaped += text.slice(start, at) + entity;
-    start = at + 1;
-  }
-  return escaped + text.slice(start);
-}
-
-function entityOf(code: number): string {
-  switch (code) {
-    case 0x22:
-      return "&quot;";
-    case 0x26:
-      return "&amp;";
-    case 0x27:
-      return "&#x27;";
-    case 0x3c:
-      return "&lt;";
-    case 0x3e:
-      return "&gt;";
-    default:
-      return "";
-  }
+  return xhtmlEscape(typeof value === "string" ? value : toText(value));
 }
