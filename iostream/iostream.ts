@@ -6,6 +6,7 @@ import type { Timeout, Transport } from "../ioloop/mod.ts";
 import { Handover } from "./_handover.ts";
 import { checkServerName, disableDelay, isTlsConn, secure } from "./_secure.ts";
 import { handshakeTimeoutError, type TlsSession, type TlsTransport } from "./_tls_transport.ts";
+import { abortableConnect } from "./_abortable_connect.ts";
 import { BaseIOStream, type IOStreamOptions, type StreamCallback } from "./base_iostream.ts";
 import { StreamClosedError } from "./errors.ts";
 import { type SslContext, type SslOptions, sslOptionsToContext } from "./ssl_options.ts";
@@ -251,7 +252,7 @@ export class IOStream extends BaseIOStream {
   ): Promise<Transport> {
     return "path" in address
       ? Deno.connect({ transport: "unix", path: address.path })
-      : Deno.connect({ ...address, signal: options.signal });
+      : abortableConnect(address, options.signal);
   }
 
   async #open(

@@ -2,6 +2,7 @@ import { coroutine } from "../gen/mod.ts";
 import type { CoroutineGenerator } from "../gen/mod.ts";
 import { Future, IOLoop, TimeoutError } from "../ioloop/mod.ts";
 import type { Transport } from "../ioloop/mod.ts";
+import { abortableConnect } from "./_abortable_connect.ts";
 import { Handover } from "./_handover.ts";
 import { type ConnectFunction, raceToConnect } from "./connect_race.ts";
 import { connectFrom } from "./duplex_transport.ts";
@@ -240,7 +241,7 @@ function deliver(
 }
 
 const connectAnyhow: ConnectFunction = ({ hostname, port }, signal) =>
-  Deno.connect({ hostname, port, signal });
+  abortableConnect({ hostname, port }, signal);
 
 function connectBySource(sourceIp: string | undefined, port: number): ConnectFunction {
   return (address, signal) => {
