@@ -210,6 +210,11 @@ export class ServerConnection
     return this.#state === State.HEAD && !this.#headBegan();
   }
 
+  /** Whether it serves no further request. */
+  get over(): boolean {
+    return this.#state >= State.DRAIN;
+  }
+
   /**
    * Closes it at once; a client that waits for an answer gets none. With an `error`, answers
    * that it has not taken yet are lost too.

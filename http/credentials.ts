@@ -20,3 +20,8 @@ export function encodeUsernamePassword(
     `${username.normalize("NFC")}:${password.normalize("NFC")}`,
   );
 }
+
+/** Gives the value of an Authorization field for basic authentication. */
+export function basicCredentials(username: string, password: string): string {
+  return `Basic ${encodeUsernamePassword(username, password).toBase64()}`;
+}

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1: parser, headers, cookies, forms and the server. The parsing half knows no stream
- * and no loop; the server stands on `iostream/`.
+ * HTTP/1.1: parsers, headers, cookies, forms, the server and the client. The parsing half knows
+ * no stream and no loop; server and client stand on `iostream/`.
  *
  * @example Parse a head without a connection
  * ```ts
@@ -21,8 +21,8 @@ export type { AnswerStartLine, HTTPConnection, PeerCertificate, Upgraded } from 
 export { parseCookie } from "./cookie.ts";
 export { encodeUsernamePassword } from "./credentials.ts";
 export { HTTPInputError, type HTTPMessageErrorOptions, HTTPOutputError } from "./errors.ts";
-export { parseBodyArguments, type ParseBodyConfig, setParseBodyConfig } from "./form.ts";
 export { GzipCompressor } from "./gzip_compressor.ts";
+export { parseBodyArguments, type ParseBodyConfig, setParseBodyConfig } from "./form.ts";
 export { DecompressionError, GzipDecompressor } from "./gzip_decompressor.ts";
 export { HTTPHeaders, type HTTPHeadersInit } from "./headers.ts";
 export { jsonDecode, jsonEncode } from "./json.ts";
@@ -84,8 +84,43 @@ export {
 export { xhtmlEscape, xhtmlUnescape } from "./xhtml.ts";
 export {
   AsyncHTTPClient,
+  type AsyncHTTPClientOptions,
+  type CancelFetch,
+  type FetchCallback,
+  fetchOnce,
   type FetchOptions,
-  HTTPClientError,
-  type HTTPResponse,
+  SimpleAsyncHTTPClient,
 } from "./client.ts";
+export { HTTPStreamClosedError, HTTPTimeoutError } from "./client_errors.ts";
+export {
+  type AuthMode,
+  type BodyWriter,
+  type CookieJar,
+  HTTPRequest,
+  type HTTPRequestOptions,
+  type ResolvedOptions,
+  type ResolvedRequest,
+} from "./client_request.ts";
+export {
+  HTTPClientError,
+  type HTTPClientErrorOptions,
+  HTTPResponse,
+  type HTTPResponseOptions,
+  type TimeInfo,
+} from "./client_response.ts";
+export type { StreamedResponse } from "./streamed_response.ts";
+export {
+  readServerSentEvents,
+  type ServerSentEvent,
+  type ServerSentEventOptions,
+  ServerSentEventParser,
+} from "./server_sent_events.ts";
+export { type ClientStreamOptions, openClientStream, type ProxyAddress } from "./client_stream.ts";
+export {
+  AnswerHead,
+  type BodyFraming,
+  ResponseParser,
+  type ResponseParserOptions,
+} from "./response_parser.ts";
+export { HTTP1Connection, type MessageStartLine } from "./http1_connection.ts";
 export * as escape from "./escape.ts";

@@ -95,7 +95,8 @@ export class HTTP1ServerConnection {
   }
 }
 
-function peerAddress({ conn }: IOStream): string {
+/** The address at the other end of a stream; `0.0.0.0` when it has none. */
+export function peerAddress({ conn }: IOStream): string {
   const address = conn !== null && "remoteAddr" in conn ? conn.remoteAddr as Deno.Addr : null;
   return address !== null && "hostname" in address ? address.hostname : "0.0.0.0";
 }

@@ -1,5 +1,5 @@
 import { type CoroutineGenerator, Multi, sleep } from "@waterspout/waterspout/gen";
-import { AsyncHTTPClient } from "@waterspout/waterspout/http";
+import { SimpleAsyncHTTPClient } from "@waterspout/waterspout/http";
 import { HTTPError, RequestHandler } from "@waterspout/waterspout/web";
 
 const MAX_MS = 10_000;
@@ -16,7 +16,8 @@ export class SlowHandler extends RequestHandler {
 
 /** Shows a generator handler that waits for two fetches at once: it takes as long as one. */
 export class TwoAtOnceHandler extends RequestHandler {
-  readonly #client = new AsyncHTTPClient();
+  // It asks its own server: connections that are kept would outlive that.
+  readonly #client = new SimpleAsyncHTTPClient({ keepAlive: false });
 
   override *get(): CoroutineGenerator {
     // The port we were reached on: what the Host field says is the client's word.

@@ -211,11 +211,8 @@ Deno.test("getSignedCookie() reads what setSignedCookie() set", async () => {
     const cookie = field!.slice(0, field!.indexOf(";"));
     assertEquals((await get("/", { Cookie: cookie })).text, "ada; byron");
     assertEquals((await get("/", { Cookie: cookie.replace("user=", "admin=") })).text, "");
-    assertEquals(
-      (await get("/", { Cookie: cookie.replace(/0"$/, '1"').replace(/[2-9a-f]"$/, '0"') }))
-        .text,
-      "",
-    );
+    const forged = cookie.replace(/.(?="$)/, (digit) => digit === "0" ? "1" : "0");
+    assertEquals((await get("/", { Cookie: forged })).text, "");
   }, SECRET);
 });
 
