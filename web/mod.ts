@@ -25,6 +25,7 @@
  *
  * @module
  */
+export { escape, GzipDecompressor } from "../http/mod.ts";
 export {
   Application,
   type ApplicationListenOptions,
