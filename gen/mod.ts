@@ -36,7 +36,7 @@ export { race } from "./race.ts";
 export { abortable } from "./abortable.ts";
 export { withSignal } from "./with_signal.ts";
 export { forEach } from "./for_each.ts";
-export { sleep } from "./sleep.ts";
+export { sleep, type SleepOptions } from "./sleep.ts";
 export { shield } from "./shield.ts";
 export { withTimeout, type WithTimeoutOptions } from "./with_timeout.ts";
 export { maybeFuture } from "./maybe_future.ts";

@@ -1,4 +1,11 @@
 import { Future, IOLoop } from "../ioloop/mod.ts";
+import { withSignal } from "./with_signal.ts";
+
+/** Options of {@linkcode sleep}. */
+export interface SleepOptions {
+  /** Wakes it when it is aborted: the Future fails with `CancelledError`. */
+  signal?: AbortSignal;
+}
 
 /**
  * Is done after `ms` milliseconds of the current loop. Cancelling it removes its timer.
@@ -13,9 +20,9 @@ import { Future, IOLoop } from "../ioloop/mod.ts";
  * });
  * ```
  */
-export function sleep(ms: number): Future<void> {
+export function sleep(ms: number, { signal }: SleepOptions = {}): Future<void> {
   const loop = IOLoop.current();
   const future = new Future<void>(() => loop.removeTimeout(timeout));
   const timeout = loop._callLater(ms, () => future.setResult());
-  return future;
+  return signal === undefined ? future : withSignal(signal, future);
 }
