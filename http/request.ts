@@ -258,6 +258,11 @@ export class HTTPServerRequest {
     this.#abort?.abort(new CancelledError("the client left"));
   }
 
+  /** Lets go of the fields as they were taken apart, until somebody asks for them again. @ignore */
+  _forgetHeaders(): void {
+    this.#headers = null;
+  }
+
   /** Shows the request without its header fields and body: they may hold secrets. */
   toString(): string {
     return `HTTPServerRequest(protocol=${this.protocol}, host=${this.host}, ` +

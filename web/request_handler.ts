@@ -577,13 +577,16 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   }
 
   /**
-   * Writes the page for an error; override it. The default is a small HTML page, or the
-   * stack as text where the setting `serveTraceback` is on.
+   * Writes the page for an error; override it. The default is a small HTML page or, where the
+   * setting `serveTraceback` is on, text: the stack with the coroutines that waited and the lines
+   * of templates, then the request.
    */
   writeError(status: number, { error }: SendErrorOptions): void {
     if (error !== undefined && this.settings["serveTraceback"]) {
       this.setHeader("Content-Type", "text/plain; charset=UTF-8");
-      this.finish(describeError(error));
+      const { method, uri, version, headers } = this.request;
+      const fields = [...headers.getAll()].map(([name, value]) => `${name}: ${value}\n`).join("");
+      this.finish(`${describeError(error)}\n\n${method} ${uri} ${version}\n${fields}`);
       return;
     }
     const text = `${status}: ${xhtmlEscape(this.#reason ?? reasonPhrase(status))}`;
@@ -1116,6 +1119,8 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
     this.#ended();
     const stream = connection.detach(upgraded);
     this.#logRequest();
+    this.#headers = null; // a connection may live for hours, and nobody asks for them any more
+    this.request._forgetHeaders();
     return stream;
   }
 

@@ -3,6 +3,7 @@ import { accessLog, appLog, CancelledError, Future, genLog } from "../../ioloop/
 import { type CoroutineGenerator, sleep } from "../../gen/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 import {
+  DictLoader,
   Finish,
   type HandlerClass,
   type HeaderValue,
@@ -628,6 +629,30 @@ Deno.test("RequestHandler shows the stack where serveTraceback is on", () =>
       assertMatch(text, /shown text\n\s+at /);
     });
   }, { serveTraceback: true }));
+
+Deno.test("RequestHandler shows coroutines, templates and the request where serveTraceback is on", async () => {
+  class Page extends RequestHandler {
+    override *get(): CoroutineGenerator {
+      yield* this.#waiting();
+    }
+    *#waiting(): CoroutineGenerator {
+      yield* sleep(1);
+      this.render("page.html", { items: null });
+    }
+    override logException(): void {}
+  }
+  const templateLoader = new DictLoader({
+    "page.html": "one\n{% include 'list.html' %}",
+    "list.html": "\n\n{% for item of items %}{{ item }}{% end %}",
+  });
+  await serve([["/", Page]], async ({ get }) => {
+    const { text } = await get("/?a=b", { "X-Shown": "yes" });
+    assertMatch(text, /at list\.html:3 \(via page\.html:2\)/);
+    assertMatch(text, /at #waiting|at Page\.#waiting/);
+    assertMatch(text, /at Page\.get/);
+    assertMatch(text, /\n\nGET \/\?a=b HTTP\/1\.1\n[^]*X-Shown: yes\n/);
+  }, { serveTraceback: true, templateLoader });
+});
 
 Deno.test("Finish ends the request with status and headers as they are, and no log", async () => {
   for (const chunk of [undefined, "more", { more: 1 }]) {
