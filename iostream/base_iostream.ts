@@ -504,7 +504,7 @@ export abstract class BaseIOStream
     if (this.#state === State.CLOSED) throw new StreamClosedError(this.error);
     if (this._unwritten <= mark) return Future.resolved(undefined);
     const future: Future<void> = new Future(() => {
-      this.#drains = this.#drains!.filter((drain) => drain.future !== future);
+      this.#drains = this.#drains?.filter((drain) => drain.future !== future) ?? null;
     });
     future._observe(); // as of a write: the close tells
     (this.#drains ??= []).push({ mark, future });
@@ -734,6 +734,13 @@ export abstract class BaseIOStream
   _writeBytes(bytes: Uint8Array): void {
     this.#queued += bytes.length;
     this.#queue.addBytes(bytes);
+    this.#flushSoon();
+  }
+
+  /** Queues bytes that never change, without a Future; the stream must be open. @ignore */
+  _writeShared(bytes: Uint8Array): void {
+    this.#queued += bytes.length;
+    this.#queue.addShared(bytes);
     this.#flushSoon();
   }
 
@@ -1204,12 +1211,14 @@ export abstract class BaseIOStream
     this.#settledWrites = count;
   }
 
+  // Who is told may wait again, or cancel another: the list is right before anybody is.
   #settleDrains(drains: readonly Drain[]): void {
     const unwritten = this._unwritten;
-    const rest = drains.filter(({ mark, future }) =>
-      unwritten > mark || !future._settle(1, undefined)
-    );
+    const due = drains.filter(({ mark }) => unwritten <= mark);
+    if (due.length === 0) return;
+    const rest = drains.filter(({ mark }) => unwritten > mark);
     this.#drains = rest.length > 0 ? rest : null;
+    for (const { future } of due) future._settle(1, undefined);
   }
 
   #failed(action: "read" | "write", error: unknown): void {

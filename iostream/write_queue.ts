@@ -25,6 +25,7 @@ export class WriteQueue {
   #used = 0;
   #writing: Uint8Array | null = null; // the pooled chunk that was handed out last
   #size = 0;
+  #shared: Uint8Array | null = null; // what addShared() was given, as long as it is all there is
 
   /** How many bytes are queued and not handed out. */
   get size(): number {
@@ -42,6 +43,16 @@ export class WriteQueue {
       chunk.set(data, this.#used);
       this.#used += data.length;
     }
+  }
+
+  /**
+   * Adds bytes that never change, such as those that many streams send. If nothing waits before
+   * them they are not copied, which for a short piece would take a whole chunk.
+   */
+  addShared(data: Uint8Array): void {
+    if (this.#size > 0) return this.addBytes(data);
+    this.#size = data.length;
+    this.#shared = data;
   }
 
   /** Adds text as UTF-8 and tells how many bytes that are. */
@@ -78,6 +89,12 @@ export class WriteQueue {
 
   /** Hands out the next piece, null when there is none. It is not touched before {@linkcode written}. */
   next(): Uint8Array | null {
+    const shared = this.#shared;
+    if (shared !== null) {
+      this.#shared = null;
+      this.#size = 0;
+      return shared;
+    }
     if (this.#leaving.length === 0) {
       if (this.#pieces.length === 0) return this.#nextChunk();
       const empty = this.#leaving;
@@ -114,7 +131,7 @@ export class WriteQueue {
     for (const { chunk } of this.#pieces) recycle(chunk);
     this.#leaving.length = this.#pieces.length = 0;
     recycle(this.#chunk);
-    this.#chunk = null;
+    this.#chunk = this.#shared = null;
     this.#used = this.#size = 0;
   }
 
@@ -133,11 +150,16 @@ export class WriteQueue {
   }
 
   #room(size: number): Uint8Array {
+    if (this.#shared !== null) this.#seal();
     if (this.#chunk !== null && this.#used + size > CHUNK_SIZE) this.#seal();
     return this.#chunk ??= pool.pop() ?? new Uint8Array(CHUNK_SIZE);
   }
 
   #seal(): void {
+    if (this.#shared !== null) { // then nothing is in the chunk
+      this.#pieces.push({ data: this.#shared, chunk: null });
+      this.#shared = null;
+    }
     const chunk = this.#chunk;
     if (chunk === null || this.#used === 0) return;
     this.#pieces.push({ data: chunk.subarray(0, this.#used), chunk });

@@ -1,4 +1,5 @@
 // The contract of a stream, for any kind of connection: what holds for one holds for all.
+import { coroutine } from "../../gen/mod.ts";
 import {
   assert,
   assertEquals,
@@ -953,6 +954,18 @@ export function streamSuite(
     },
     { maxWriteBufferSize: 50_000 },
   );
+
+  contract("drain() of a coroutine that writes and waits again is not lost", async (a, b) => {
+    const sending = coroutine(function* () {
+      for (let i = 0; i < 5; i++) {
+        a.write("12345");
+        yield* a.drain(0);
+      }
+      return "sent";
+    })();
+    assertEquals(text(await b.readBytes(25)), "12345".repeat(5));
+    assertEquals(await sending, "sent");
+  });
 
   contract("drain() fails when the stream closes, and may be cancelled", async (a) => {
     const written = a.write(new Uint8Array(20_000_000));
