@@ -95,6 +95,12 @@ export interface ApplicationSettings {
   cookieSecret?: CookieSecret;
   /** Which of several keys signs cookies. */
   keyVersion?: number;
+  /** The ms between two pings of a WebSocket, 30,000 by default; 0 for none. */
+  websocketPingInterval?: number;
+  /** The ms in which a pong must come; by default the interval. */
+  websocketPingTimeout?: number;
+  /** The most bytes of a message to a WebSocket, 10 MiB by default. */
+  websocketMaxMessageSize?: number;
   /** Where one signs in; see {@linkcode authenticated}. */
   loginUrl?: string;
   /**

@@ -16,7 +16,9 @@ export class MessageAssembly {
   /** Whether that frame said that the message is compressed. */
   readonly compressed: boolean;
 
-  readonly #judged: boolean; // is this text that can be read as it comes
+  /** Whether this is text that can be read as it comes. */
+  readonly judged: boolean;
+
   #bytes = new Uint8Array(0); // [0, #size) arrived, the rest is room
   #size = 0;
   #ascii = true; // all that arrived is below 0x80; kept only when judged
@@ -25,7 +27,7 @@ export class MessageAssembly {
   constructor(opcode: number, compressed: boolean) {
     this.opcode = opcode;
     this.compressed = compressed;
-    this.#judged = opcode === Opcode.TEXT && !compressed;
+    this.judged = opcode === Opcode.TEXT && !compressed;
   }
 
   /** How many bytes have come. */
@@ -52,7 +54,7 @@ export class MessageAssembly {
     this.#bytes.set(bytes.subarray(start, end), from);
     this.#size = size;
     const ascii = maskInPlace(this.#bytes, from, size, mask);
-    if (!this.#judged || (ascii && this.#utf8 === UTF8_START)) return true;
+    if (!this.judged || (ascii && this.#utf8 === UTF8_START)) return true;
     this.#ascii = false;
     this.#utf8 = checkUtf8(this.#bytes, from, size, this.#utf8);
     return this.#utf8 !== UTF8_INVALID;

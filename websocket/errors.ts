@@ -42,3 +42,40 @@ export class WebSocketClosedError extends WebSocketError {
     this.name = "WebSocketClosedError";
   }
 }
+
+/** What a {@linkcode WebSocketHandshakeError} knows of the answer. */
+export interface WebSocketHandshakeErrorOptions extends WebSocketErrorOptions {
+  /** The status of the answer; null if none came. */
+  status?: number | null;
+}
+
+/** The answer to a client's handshake is not one that a WebSocket may begin with. */
+export class WebSocketHandshakeError extends WebSocketError {
+  /** The status of the answer; null if none came. */
+  readonly status: number | null;
+
+  /** Takes the message, and what is known of the answer. */
+  constructor(message: string, options: WebSocketHandshakeErrorOptions = {}) {
+    super(message, options);
+    this.name = "WebSocketHandshakeError";
+    this.status = options.status ?? null;
+  }
+}
+
+/**
+ * Says that a message was not sent: more bytes wait for the peer than `maxWriteBufferSize`
+ * allows.
+ */
+export class WriteBufferFullError extends WebSocketError {
+  /** How many bytes waited. */
+  readonly bufferedAmount: number;
+
+  /** Takes how many bytes waited, and how many may. */
+  constructor(bufferedAmount: number, limit: number) {
+    super(`Cannot write: ${bufferedAmount} bytes wait already, at most ${limit} may`, {
+      code: CloseCode.POLICY_VIOLATION,
+    });
+    this.name = "WriteBufferFullError";
+    this.bufferedAmount = bufferedAmount;
+  }
+}

@@ -21,7 +21,8 @@
 // the owner of the buffer shows the same bytes again with more behind. A data
 // frame longer than WAIT_FOR need not be whole: its bytes go into the assembly as
 // they come, and the buffer need not grow with the frame. The frames of a
-// fragmented message take the same way through BODY, long or short.
+// fragmented message take the same way through BODY, long or short, and so does
+// text that comes in pieces: its first bad byte ends the connection at once.
 //
 // A message under way is the assembly. It exists from the first frame of a
 // fragmented message, or the first piece of a large one, to the end of that
@@ -57,7 +58,8 @@ export interface FrameDecoderOptions {
   /** Whether frames must come masked (from a client) or must not (from a server). */
   masked: boolean;
   /**
-   * The most payload bytes of a message, summed over its frames.
+   * The most payload bytes of a message, summed over its frames. A compressed message may have
+   * a few more, as some cannot be made shorter; whoever inflates it counts again.
    *
    * @default {10485760}
    */
@@ -75,8 +77,14 @@ export interface FrameDecoderOptions {
 const MAX_MESSAGE_SIZE = 10 * 1024 * 1024;
 
 // A data frame up to this long waits in the caller's buffer until it is whole,
-// which is cheaper than an assembly; a read buffer holds that much anyway.
+// which is cheaper than an assembly; a read buffer holds that much anyway. Text
+// does not wait: it is judged as it comes.
 const WAIT_FOR = 4096;
+
+// What compression adds at most to a message that it cannot make shorter: zlib
+// adds 4 % with the smallest memLevel, and some bytes in any case.
+const MAX_EXPANSION = 16; // a 16th part
+const MAX_ADDED = 64;
 
 const State = { HEAD: 0, BODY: 1, CLOSED: 2, FAILED: 3 } as const;
 type State = typeof State[keyof typeof State];
@@ -124,6 +132,7 @@ export class FrameDecoder {
   readonly #maskBit: number; // what the top bit of the second byte must be
   readonly #refusedBits: number; // reserved bits that no frame may have
   readonly #maxMessageSize: number;
+  readonly #maxCompressedSize: number;
   #state: State = State.HEAD;
   #assembly: MessageAssembly | null = null; // the message under way; never null in BODY
   #missing = 0; // payload bytes still due; > 0 exactly while in BODY
@@ -147,6 +156,8 @@ export class FrameDecoder {
     this.#maskBit = options.masked ? MASK_BIT : 0;
     this.#refusedBits = allowRsv1 ? RSV_MASK & ~RSV1 : RSV_MASK;
     this.#maxMessageSize = maxMessageSize;
+    this.#maxCompressedSize = maxMessageSize + Math.ceil(maxMessageSize / MAX_EXPANSION) +
+      MAX_ADDED;
   }
 
   /**
@@ -156,7 +167,7 @@ export class FrameDecoder {
    *
    * With NONE, more bytes are needed; those from the returned offset on must
    * be shown again in front of them. These are never more than 13 bytes of a
-   * header, or a header and up to 4095 bytes of payload. Bytes that are consumed
+   * header, or a header and up to 4095 bytes of payload that is no plain text. Bytes that are consumed
    * may have been overwritten. After CLOSE, the rest is consumed as NONE.
    *
    * @param bytes The buffer.
@@ -201,7 +212,7 @@ export class FrameDecoder {
       length = this.#longLength(bytes, at, size);
       at += size;
     }
-    if (opcode < Opcode.CLOSE) this.#checkSize(length);
+    if (opcode < Opcode.CLOSE) this.#checkSize(length, (first & RSV1) !== 0);
     let mask = 0;
     if (this.#maskBit !== 0) {
       if (end - at < 4) return start;
@@ -210,7 +221,7 @@ export class FrameDecoder {
     }
 
     const to = at + length;
-    if (to > end && length <= WAIT_FOR) return start;
+    if (to > end && length <= WAIT_FOR && (at === end || !this.#isText(first))) return start;
     if (to > end || opcode === Opcode.CONTINUATION || (first & FIN) === 0) {
       this.#assembly ??= new MessageAssembly(opcode, (first & RSV1) !== 0);
       this.#state = State.BODY;
@@ -280,11 +291,23 @@ export class FrameDecoder {
     return length;
   }
 
-  #checkSize(length: number): void {
+  /** Tells whether the frame holds text that can be read as it comes. */
+  #isText(first: number): boolean {
+    const opcode = first & OPCODE_MASK;
+    return opcode === Opcode.CONTINUATION
+      ? this.#assembly!.judged
+      : opcode === Opcode.TEXT && (first & RSV1) === 0;
+  }
+
+  #checkSize(length: number, compressed: boolean): void {
     const size = length + (this.#assembly === null ? 0 : this.#assembly.size);
-    if (size > this.#maxMessageSize) {
+    if (size <= this.#maxMessageSize) return;
+    const limit = compressed || (this.#assembly?.compressed ?? false)
+      ? this.#maxCompressedSize
+      : this.#maxMessageSize;
+    if (size > limit) {
       this.#fail(
-        `message too big: ${size} bytes, at most ${this.#maxMessageSize}`,
+        `message too big: ${size} bytes, at most ${limit}`,
         CloseCode.MESSAGE_TOO_BIG,
       );
     }
@@ -294,7 +317,7 @@ export class FrameDecoder {
   #takePiece(bytes: Uint8Array, start: number, end: number): number {
     const assembly = this.#assembly!;
     const to = Math.min(end, start + this.#missing);
-    const limit = this.#final ? assembly.size + this.#missing : this.#maxMessageSize;
+    const limit = this.#final ? assembly.size + this.#missing : this.#maxCompressedSize;
     if (!assembly.append(bytes, start, to, this.#mask, limit)) this.#failText();
     this.#missing -= to - start;
     this.#mask = rotateMask(this.#mask, to - start);

@@ -3,7 +3,7 @@ import { describeError } from "../ioloop/errors.ts";
 import { appLog, CancelledError, Future } from "../ioloop/mod.ts";
 import { Coroutine } from "../gen/mod.ts";
 import { isGenerator } from "../gen/coroutine.ts";
-import { HTTPHeaders, jsonEncode } from "../http/mod.ts";
+import type { CookieOptions } from "../web/mod.ts";
 import {
   type HeaderValue,
   HTTPError,
@@ -12,17 +12,22 @@ import {
   type Writable,
 } from "../web/mod.ts";
 import { CloseCode } from "./close_code.ts";
-import { WebSocketConnection, type WebSocketReceiver } from "./connection.ts";
-import { WebSocketClosedError } from "./errors.ts";
-import { computeAcceptValue, decideHandshake, isSameOrigin } from "./handshake.ts";
-
-const MAX_MESSAGE_SIZE = 10 * 1024 * 1024;
-
-/** Options of {@linkcode WebSocketHandler.writeMessage}. */
-export interface WriteMessageOptions {
-  /** Whether it goes out as a binary frame; by default bytes do, text and records do not. */
-  binary?: boolean;
-}
+import {
+  MAX_MESSAGE_SIZE,
+  MAX_WRITE_BUFFER,
+  PING_INTERVAL,
+  type WriteBufferPolicy,
+} from "./connection.ts";
+import type { CompressionOptions } from "./deflate_extension.ts";
+import { WebSocketClosedError, WriteBufferFullError } from "./errors.ts";
+import {
+  decideHandshake,
+  type HandshakeRefused,
+  isSameOrigin,
+  refuseVersion,
+} from "./handshake.ts";
+import type { PreparedMessage, WriteMessageOptions } from "./prepared_message.ts";
+import { type WebSocketAcceptor, type WebSocketProtocol, WebSocketProtocol13 } from "./protocol.ts";
 
 /**
  * Serves a WebSocket: subclass it and write `onMessage`, and `open` and `onClose` if needed.
@@ -58,39 +63,86 @@ export interface WriteMessageOptions {
  * });
  * ```
  */
-export class WebSocketHandler extends RequestHandler implements WebSocketReceiver {
-  /** The subprotocol that was agreed on; null for none. */
-  selectedSubprotocol: string | null = null;
-
-  #connection: WebSocketConnection | null = null; // there after the handshake
+export class WebSocketHandler extends RequestHandler implements WebSocketAcceptor {
+  #protocol: WebSocketProtocol | null = null; // there after the handshake
+  #closeListeners: Set<() => void> | null = null;
 
   /**
-   * The most bytes of a message; a larger one closes the connection with 1009.
+   * The ms between two pings, 0 for none; from the setting `websocketPingInterval`.
+   *
+   * @default {30000}
+   */
+  get pingInterval(): number {
+    return this.#setting("websocketPingInterval") ?? PING_INTERVAL;
+  }
+
+  /**
+   * The ms in which the client must answer a ping, at most {@linkcode pingInterval}, which it
+   * is by default; from the setting `websocketPingTimeout`. A client that does not is closed
+   * with 1000, `ping timed out`. 0: it need not.
+   */
+  get pingTimeout(): number {
+    return this.#setting("websocketPingTimeout") ?? this.pingInterval;
+  }
+
+  /**
+   * The most bytes of a message, from the setting `websocketMaxMessageSize`; a larger one
+   * closes the connection with 1009.
    *
    * @default {10485760}
    */
   get maxMessageSize(): number {
-    return (this.settings["websocketMaxMessageSize"] as number | undefined) ?? MAX_MESSAGE_SIZE;
+    return this.#setting("websocketMaxMessageSize") ?? MAX_MESSAGE_SIZE;
+  }
+
+  /**
+   * How many bytes may wait for the client before {@linkcode writeBufferPolicy} takes effect;
+   * from the setting `websocketMaxWriteBufferSize`.
+   *
+   * @default {1048576}
+   */
+  get maxWriteBufferSize(): number {
+    return this.#setting("websocketMaxWriteBufferSize") ?? MAX_WRITE_BUFFER;
+  }
+
+  /**
+   * What becomes of a message when too many bytes wait; from the setting
+   * `websocketWriteBufferPolicy`.
+   *
+   * @default {"wait"}
+   */
+  get writeBufferPolicy(): WriteBufferPolicy {
+    return this.#setting("websocketWriteBufferPolicy") ?? "wait";
+  }
+
+  /** The connection, once there is one; null before. */
+  get wsConnection(): WebSocketProtocol | null {
+    return this.#protocol;
+  }
+
+  /** The subprotocol that was agreed on; null for none. */
+  get selectedSubprotocol(): string | null {
+    return this.#protocol?.selectedSubprotocol ?? null;
   }
 
   /** The code of the client's close frame; null until one came, or if it held none. */
   get closeCode(): number | null {
-    return this.#connection?.closeCode ?? null;
+    return this.#protocol?.closeCode ?? null;
   }
 
   /** The reason of the client's close frame; null until one came. */
   get closeReason(): string | null {
-    return this.#connection?.closeReason ?? null;
+    return this.#protocol?.closeReason ?? null;
   }
 
   /** Whether the connection is closing or closed; then nothing can be written. */
   get closing(): boolean {
-    return this.#connection?.closing ?? false;
+    return this.#protocol?.isClosing() ?? false;
   }
 
   /** How many bytes wait to be taken by the kernel. */
   get bufferedAmount(): number {
-    return this.#connection?.bufferedAmount ?? 0;
+    return this.#protocol?.bufferedAmount ?? 0;
   }
 
   /** Is called when the connection is open, with the groups of the route; override it. */
@@ -105,6 +157,9 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
 
   /** Is called once when a connection that was open has ended, for whatever reason; override it. */
   onClose(): void {}
+
+  /** Is called before {@linkcode onClose} with what the client's close frame held; override it. */
+  onWsConnectionClose(_code: number | null, _reason: string | null): void {}
 
   /** Is called with the data of a ping, which was answered already; override it. */
   onPing(_data: Uint8Array): void {}
@@ -126,21 +181,39 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
   }
 
   /**
+   * Says how messages are compressed (permessage-deflate, RFC 7692) if the client offers to;
+   * null, the default: they are not. Override it.
+   */
+  getCompressionOptions(): CompressionOptions | null {
+    return null;
+  }
+
+  /** Makes the protocol that the connection is to speak; null if there is none for it. */
+  getWebsocketProtocol(): WebSocketProtocol | null {
+    return new WebSocketProtocol13(this, false, {
+      pingInterval: this.pingInterval,
+      pingTimeout: this.pingTimeout,
+      maxMessageSize: this.maxMessageSize,
+      maxWriteBufferSize: this.maxWriteBufferSize,
+      writeBufferPolicy: this.writeBufferPolicy,
+      compressionOptions: this.getCompressionOptions(),
+    });
+  }
+
+  /**
    * Sends a message: text, bytes, or a record as JSON. The Future is done when the kernel has
-   * it, and fails with {@linkcode WebSocketClosedError} if the connection closes before.
+   * it, and fails with {@linkcode WebSocketClosedError} if the connection closes before; with
+   * {@linkcode WriteBufferFullError} if too many bytes wait already, and
+   * {@linkcode writeBufferPolicy} is not to wait.
    *
    * @throws {WebSocketClosedError} when the connection is closed or closing.
    * @throws {TypeError} when bytes that are no UTF-8 shall go as text.
    */
   writeMessage(
-    message: Writable,
-    { binary = message instanceof Uint8Array }: WriteMessageOptions = {},
+    message: Writable | PreparedMessage,
+    options?: WriteMessageOptions,
   ): Future<void> {
-    const data = typeof message === "string" || message instanceof Uint8Array
-      ? message
-      : jsonEncode(message);
-    const text = data instanceof Uint8Array && !binary ? utf8Decoder.decode(data) : data;
-    return this.#open().send(text, binary);
+    return this.#open().writeMessage(message, options);
   }
 
   /**
@@ -150,7 +223,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
    * @throws {WebSocketClosedError} when the connection is closed or closing.
    */
   ping(data: string | Uint8Array = ""): void {
-    this.#open().ping(typeof data === "string" ? encoder.encode(data) : data);
+    this.#open().writePing(typeof data === "string" ? encoder.encode(data) : data);
   }
 
   /**
@@ -160,7 +233,22 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
    * @throws {RangeError} when the code may not be sent, or the reason is over 123 bytes.
    */
   close(code?: number, reason?: string): void {
-    this.#connection?.sendClose(code, reason);
+    this.#protocol?.close(code, reason);
+  }
+
+  /** Sets TCP_NODELAY, which is on by default: a small message does not wait for a larger one. */
+  setNoDelay(value: boolean): void {
+    this.#open().setNoDelay(value);
+  }
+
+  /** Has `listener` called once when the connection ends, before {@linkcode onClose}. */
+  addCloseListener(listener: () => void): void {
+    (this.#closeListeners ??= new Set()).add(listener);
+  }
+
+  /** Takes back {@linkcode addCloseListener}. */
+  removeCloseListener(listener: () => void): void {
+    this.#closeListeners?.delete(listener);
   }
 
   /**
@@ -213,6 +301,46 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
     super.clear();
   }
 
+  /**
+   * See {@linkcode RequestHandler.setCookie}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override setCookie(name: string, value: string | Uint8Array, options?: CookieOptions): void {
+    this.#checkAnswer();
+    super.setCookie(name, value, options);
+  }
+
+  /**
+   * See {@linkcode RequestHandler.write}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override write(chunk: Writable): void {
+    this.#checkAnswer();
+    super.write(chunk);
+  }
+
+  /**
+   * See {@linkcode RequestHandler.flush}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override flush(): Future<void> {
+    this.#checkAnswer();
+    return super.flush();
+  }
+
+  /**
+   * See {@linkcode RequestHandler.finish}.
+   *
+   * @throws {Error} after the handshake.
+   */
+  override finish(chunk?: Writable): Future<void> {
+    this.#checkAnswer();
+    return super.finish(chunk);
+  }
+
   /** Answers the handshake. */
   override get(): void {
     const { request } = this;
@@ -221,19 +349,23 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
       minorVersion: request.version === "HTTP/1.1" ? 1 : 0,
       header: (name) => request.headers.get(name),
     });
-    if (!decision.ok) {
-      this.setStatus(decision.status);
-      for (const name in decision.headers) this.setHeader(name, decision.headers[name]!);
-      this.setHeader("Content-Type", "text/plain; charset=UTF-8");
-      this.finish(`Cannot open a WebSocket: ${decision.reason}`);
-      return;
-    }
+    if (!decision.ok) return this.#refuse(decision);
     const origin = request.headers.get("Origin");
     if (origin !== null && !this.checkOrigin(origin)) {
       throw new HTTPError(403, `Cross origin websockets not allowed: ${origin}`);
     }
-    this.#selectSubprotocol(decision.subprotocols);
-    this.#accept(decision.key);
+    const protocol = this.getWebsocketProtocol();
+    if (protocol === null) this.#refuse(refuseVersion());
+    else protocol.acceptConnection(this);
+  }
+
+  /** Is told by the protocol that the connection is open. @ignore */
+  _opened(protocol: WebSocketProtocol): Future<unknown> | null {
+    this.#protocol = protocol;
+    return this.#call(
+      this.open as Method,
+      this.pathKwargs === null ? this.pathArgs : [this.pathKwargs],
+    );
   }
 
   /** Takes a message from the connection. @ignore */
@@ -254,48 +386,36 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
   /** Is told that the connection ended. @ignore */
   receiveEnd(): void {
     this._endWork(new CancelledError("the WebSocket closed"));
-    if (this.#connection !== null) this.#call(this.onClose, []);
+    if (this.#protocol === null) return;
+    for (const listener of this.#closeListeners ?? []) this.#call(listener, []);
+    this.#closeListeners = null;
+    this.#call(this.onWsConnectionClose, [this.closeCode, this.closeReason]);
+    this.#call(this.onConnectionClose, []);
+    this.#call(this.onClose, []);
+  }
+
+  #setting<T>(name: string): T | undefined {
+    return this.settings[name] as T | undefined;
   }
 
   #checkAnswer(): void {
-    if (this.#connection !== null) {
+    if (this.#protocol !== null) {
       throw new Error("Cannot change the answer: it was the handshake");
     }
   }
 
-  #open(): WebSocketConnection {
-    if (this.#connection === null) {
+  #open(): WebSocketProtocol {
+    if (this.#protocol === null) {
       throw new WebSocketClosedError("Cannot write: the WebSocket is not open yet");
     }
-    return this.#connection;
+    return this.#protocol;
   }
 
-  #selectSubprotocol(offered: readonly string[]): void {
-    const selected = this.selectSubprotocol(offered);
-    if (selected === null) return;
-    if (!offered.includes(selected)) {
-      throw new Error(`Cannot select the subprotocol ${selected}: the client offers ${offered}`);
-    }
-    this.selectedSubprotocol = selected;
-  }
-
-  #accept(key: string): void {
-    const fields = new HTTPHeaders({
-      "Upgrade": "websocket",
-      "Connection": "Upgrade",
-      "Sec-WebSocket-Accept": computeAcceptValue(key),
-    });
-    if (this.selectedSubprotocol !== null) {
-      fields.set("Sec-WebSocket-Protocol", this.selectedSubprotocol);
-    }
-    const connection = new WebSocketConnection(this, this.maxMessageSize);
-    connection.start(this._switchProtocols(fields, connection));
-    if (connection.closing) return; // the client left before: to the subclass it never came
-    this.#connection = connection;
-    const args = this.pathKwargs === null ? this.pathArgs : [this.pathKwargs];
-    const work = this.#call(this.open as Method, args);
-    if (work === null) connection.startReading();
-    else work._listen({ _settled: () => connection.startReading() });
+  #refuse({ status, headers, reason }: HandshakeRefused): void {
+    this.setStatus(status);
+    for (const name in headers) this.setHeader(name, headers[name]!);
+    this.setHeader("Content-Type", "text/plain; charset=UTF-8");
+    this.finish(`Cannot open a WebSocket: ${reason}`);
   }
 
   // Calls a method of the subclass; what it returned and is not done yet is returned. A
@@ -314,7 +434,7 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
       const watched = new Future<unknown>();
       work._listen({
         _settled: () => {
-          if (!work._fulfilled) this.#failed(work._value);
+          if (!work._fulfilled && !isDropped(work._value)) this.#failed(work._value);
           watched._settle(1, undefined);
         },
       });
@@ -336,11 +456,15 @@ export class WebSocketHandler extends RequestHandler implements WebSocketReceive
         error: describeError(failure),
       });
     }
-    this.#connection?.sendClose(CloseCode.INTERNAL_ERROR);
+    this.#protocol?.close(CloseCode.INTERNAL_ERROR);
   }
 }
 
 type Method = (...args: never[]) => unknown;
 
+// The policy was to drop, or to close, which has begun: waiting for such a write is no failure.
+function isDropped(error: unknown): boolean {
+  return error instanceof WriteBufferFullError;
+}
+
 const encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

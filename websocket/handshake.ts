@@ -100,12 +100,7 @@ export function decideHandshake(
     return refuse(400, 'Connection must name "Upgrade"');
   }
   if (request.header("Sec-WebSocket-Version") !== WEBSOCKET_VERSION) {
-    // RFC 9110 15.5.22 wants Upgrade here, and 7.8 wants Connection beside it.
-    return refuse(426, `Sec-WebSocket-Version must be ${WEBSOCKET_VERSION}`, {
-      "Sec-WebSocket-Version": WEBSOCKET_VERSION,
-      "Upgrade": "websocket",
-      "Connection": "Upgrade",
-    });
+    return refuseVersion();
   }
   const key = request.header("Sec-WebSocket-Key") ?? "";
   if (!isValidKey(key)) {
@@ -125,6 +120,16 @@ function refuse(
   headers: Record<string, string> = {},
 ): HandshakeRefused {
   return { ok: false, status, reason, headers };
+}
+
+/** Says which version is spoken here. */
+export function refuseVersion(): HandshakeRefused {
+  // RFC 9110 15.5.22 wants Upgrade here, and 7.8 wants Connection beside it.
+  return refuse(426, `Sec-WebSocket-Version must be ${WEBSOCKET_VERSION}`, {
+    "Sec-WebSocket-Version": WEBSOCKET_VERSION,
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+  });
 }
 
 /** Tells whether a comma-separated field holds `token`, which is in lower case. */

@@ -6,6 +6,7 @@ import {
   encodeClose,
   encodeFrame,
   Opcode,
+  PreparedMessage,
   WebSocketClosedError,
   WebSocketConnection,
   type WebSocketReceiver,
@@ -55,7 +56,7 @@ async function connected(
   const [client, end] = memoryPair();
   const running = loop.start();
   const receiver = new Receiver();
-  const connection = new WebSocketConnection(receiver, maxMessageSize);
+  const connection = new WebSocketConnection(receiver, { maxMessageSize });
   connection.start(new IOStream(end, { ioLoop: loop }));
   connection.startReading();
   const buffer = new Uint8Array(65536);
@@ -140,6 +141,28 @@ Deno.test("send() is done when the bytes are taken, and several leave in one wri
       join(encodeFrame(Opcode.TEXT, utf8("one")), encodeFrame(Opcode.TEXT, utf8("two"))),
     );
     assertEquals([one.done(), two.done(), connection.bufferedAmount], [true, true, 0]);
+  });
+});
+
+Deno.test("sendPrepared() keeps its place among other messages, short and long", async () => {
+  const long = "long ".repeat(2000);
+  const text = (message: string) => encodeFrame(Opcode.TEXT, utf8(message));
+  await connected(async ({ connection, read }) => {
+    const messages = ["a", "b", long, "c", "d", long, "e"];
+    const prepared = new Map(messages.map((message) => [message, new PreparedMessage(message)]));
+    for (let mask = 0; mask < 1 << messages.length; mask++) { // which of them are prepared
+      const sent = messages.map((message, at) =>
+        (mask & 1 << at) === 0
+          ? connection.send(message, false)
+          : connection.sendPrepared(prepared.get(message)!)
+      );
+      assertEquals(sent.every((future) => !future.done()), true);
+      const expected = join(...messages.map(text));
+      let came = new Uint8Array(0);
+      while (came.length < expected.length) came = join(came, await read()) as typeof came;
+      assertEquals([came.toHex() === expected.toHex(), connection.bufferedAmount], [true, 0]);
+      assertEquals(sent.every((future) => future.done()), true);
+    }
   });
 });
 

@@ -12,7 +12,7 @@ import { coroutine, type CoroutineGenerator, sleep } from "../../gen/mod.ts";
 import { HTTPServer } from "../../http/mod.ts";
 import { IOStream } from "../../iostream/mod.ts";
 import { expectLog, fakeLoop, memoryPair } from "../../testing/mod.ts";
-import { Application, HTTPError } from "../../web/mod.ts";
+import { Application, DictLoader, HTTPError } from "../../web/mod.ts";
 import {
   CloseCode,
   computeAcceptValue,
@@ -827,6 +827,9 @@ Deno.test("every method of HTTP output throws after the handshake, and 101 is lo
       assertThrows(() => this.flush(), Error);
       assertThrows(() => this.finish(), Error);
       assertThrows(() => this.detach(), Error);
+      assertThrows(() => this.render("page.html"), Error);
+      assertThrows(() => this.setCookie("a", "b"), Error);
+      assertThrows(() => this.clearCookie("a"), Error);
       assertThrows(() => this.setStatus(200), Error);
       assertThrows(() => this.setHeader("A", "b"), Error);
       assertThrows(() => this.addHeader("A", "b"), Error);
@@ -844,6 +847,101 @@ Deno.test("every method of HTTP output throws after the handshake, and 101 is lo
     await socket.shut();
   }, { logFunction: (handler) => statuses.push(handler.getStatus()) });
   assertEquals([statuses, finishes], [[101], 0]);
+});
+
+Deno.test("renderString() works in open() and onMessage()", async () => {
+  class Rendering extends WebSocketHandler {
+    override open(): void {
+      this.writeMessage(this.renderString("name.html", { name: "open" }));
+    }
+    override onMessage(message: string | Uint8Array): void {
+      this.writeMessage(this.renderString("name.html", { name: message }));
+    }
+  }
+  const templateLoader = new DictLoader({ "name.html": "<b>{{ name }}</b>" });
+  await serve([["/", Rendering]], async ({ port }) => {
+    using socket = await RawWebSocket.open(port, "/");
+    assertEquals(await socket.text(), "<b>open</b>");
+    await socket.sendText("<i>");
+    assertEquals(await socket.text(), "<b>&lt;i&gt;</b>");
+    await socket.shut();
+  }, { templateLoader });
+});
+
+Deno.test("cookies and headers set in prepare() arrive with the 101", async () => {
+  class Prepared extends Echo {
+    override prepare(): void {
+      this.setCookie("seen", "yes");
+      this.setHeader("X-Prepared", 7);
+    }
+  }
+  await serve([["/", Prepared]], async ({ port }) => {
+    using socket = await RawWebSocket.open(port, "/");
+    const { headers } = socket.answer;
+    assertStringIncludes(headers.get("Set-Cookie")!, "seen=yes");
+    assertEquals(headers.get("X-Prepared"), "7");
+    await socket.shut();
+  });
+});
+
+Deno.test("the end calls close listeners, onWsConnectionClose(), onConnectionClose(), onClose()", async () => {
+  const seen: unknown[] = [];
+  class Ending extends Echo {
+    override open(): void {
+      const taken = () => void seen.push("taken back");
+      this.addCloseListener(() => void seen.push("listener"));
+      this.addCloseListener(taken);
+      this.removeCloseListener(taken);
+    }
+    override onWsConnectionClose(code: number | null, reason: string | null): void {
+      seen.push(["ws", code, reason]);
+    }
+    override onConnectionClose(): void {
+      seen.push("connection");
+    }
+    override onClose(): void {
+      seen.push("close");
+    }
+  }
+  const expected = (code: number | null, reason: string | null) => [
+    "listener",
+    ["ws", code, reason],
+    "connection",
+    "close",
+  ];
+  await serve([["/", Ending]], async ({ port }) => {
+    using polite = await RawWebSocket.open(port, "/");
+    await polite.shut(3000, "done");
+    await until(() => seen.length === 4);
+    assertEquals(seen, expected(3000, "done"));
+    using rude = await RawWebSocket.open(port, "/");
+    rude.vanish();
+    await until(() => seen.length === 8);
+    assertEquals(seen.slice(4), expected(null, null));
+  });
+});
+
+Deno.test("an error in a close listener is logged, and the others are called", async () => {
+  const seen: string[] = [];
+  class Failing extends Echo {
+    override open(): void {
+      this.addCloseListener(() => {
+        throw new Error("the listener broke");
+      });
+      this.addCloseListener(() => void seen.push("second"));
+    }
+    override onClose(): void {
+      seen.push("close");
+    }
+  }
+  await serve([["/", Failing]], async ({ port }) => {
+    await expectLog(appLog, "the listener broke", async () => {
+      using socket = await RawWebSocket.open(port, "/");
+      await socket.shut();
+      await until(() => seen.length === 2);
+    });
+  });
+  assertEquals(seen, ["second", "close"]);
 });
 
 Deno.test("headers set in a prepare() that waits arrive with the 101", async () => {
