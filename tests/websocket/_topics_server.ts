@@ -7,6 +7,8 @@ import { RedisBackplane, Topics, WebSocketHandler } from "../../websocket/mod.ts
 
 const publisher = createClient({ url: `redis://127.0.0.1:${Deno.args[0]}` });
 const subscriber = publisher.duplicate();
+// Without a listener they would throw when Redis goes away; they connect again by themselves.
+for (const client of [publisher, subscriber]) client.on("error", () => {});
 await publisher.connect();
 await subscriber.connect();
 const topics = new Topics({ backplane: new RedisBackplane({ publisher, subscriber }) });
