@@ -69,9 +69,9 @@ function faultsOf(rows: Row[], isTest: (name: string) => boolean): string[] {
     }
     if (state === "works") {
       if (tests.length === 0) faults.push(`${number} works but names no test`);
-    } else if (state === "missing") {
+    } else if (state === "missing" || state === "left out") {
       if (tests.length > 0) {
-        faults.push(`${number} is missing but names a test`);
+        faults.push(`${number} is ${state} but names a test`);
       }
     } else {
       faults.push(`${number} has the unknown state "${state}"`);
