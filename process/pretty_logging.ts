@@ -1,83 +1,56 @@
-import {
-  configureSync,
-  getConfig,
-  type LoggerConfig,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
+import { showLogs } from "./_show_logs.ts";
+import { LogFormatter } from "./log_formatter.ts";
+import type { LoggingOptionValues } from "./logging_option_values.ts";
+import { options as globalOptions } from "./options.ts";
 
 /** Options of {@linkcode enablePrettyLogging}. */
 export interface PrettyLoggingOptions {
   /**
-   * The lowest level that is shown.
-   *
-   * @default {"info"}
+   * The lowest level that is shown; by default what the options say, which is info at first.
    */
   level?: "debug" | "info" | "warning" | "error";
-  /** Where lines go; by default standard error. */
+  /** Where lines go, whatever else gets them; by default what the options say. */
   write?: (line: string) => void;
-  /** Whether the head of a line is coloured by its level; by default on a terminal. */
-  color?: boolean;
+  /**
+   * Whether the head of a line is coloured by its level: on a terminal, `"always"`, or with false
+   * never.
+   *
+   * @default {true}
+   */
+  color?: boolean | "always";
+  /** The parser whose options count; by default the one of the program. */
+  options?: { readonly values: Readonly<LoggingOptionValues> };
+  /**
+   * The category whose messages are shown, with those below it: `[]` is all there are.
+   *
+   * @default {"waterspout"}
+   */
+  logger?: string | readonly string[];
 }
-
-const COLORS: Readonly<Record<LogLevel, number>> = {
-  trace: 90,
-  debug: 34,
-  info: 32,
-  warning: 33,
-  error: 31,
-  fatal: 31,
-};
 
 /**
  * Shows what the framework logs, a line for each message, such as
  * `[I 261121 18:35:01] 200 GET / (127.0.0.1) 0.41ms`; further lines of a message are indented.
- * It keeps what else was configured for `@logtape/logtape`; but whenever LogTape is configured
+ *
+ * Lines go where the options say, see {@linkcode defineLoggingOptions}: to standard error, unless
+ * they go to a file, or LogTape was configured to give them to somebody. Where the options say
+ * that logging is `none`, and `level` does not say otherwise, nothing happens. A call replaces
+ * what a former one did.
+ *
+ * What else was configured for `@logtape/logtape` stays; but whenever LogTape is configured
  * anew, it disposes of the sinks that hold something open, such as a file.
+ *
+ * @throws {TypeError} when the options have a level, a mode of rotation or a time of it that
+ *   there is not.
  */
 export function enablePrettyLogging(
-  { level = "info", write = writeError, color = Deno.stderr.isTerminal() }: PrettyLoggingOptions =
+  { level, write, color, options = globalOptions, logger = "waterspout" }: PrettyLoggingOptions =
     {},
 ): void {
-  const former = getConfig();
-  const others = (former?.loggers ?? []).filter((logger) => nameOf(logger) !== "waterspout");
-  // Without a logger of its own LogTape tells of every configuration, on the console.
-  const meta: LoggerConfig<string, string>[] =
-    others.some((logger) => nameOf(logger) === "logtape.meta")
-      ? []
-      : [{ category: ["logtape", "meta"], lowestLevel: "warning" }];
-  const own: LoggerConfig<string, string> = {
-    category: ["waterspout"],
-    sinks: ["waterspout"],
-    lowestLevel: level,
-  };
-  configureSync({
-    ...former,
-    reset: true,
-    sinks: { ...former?.sinks, waterspout: (record) => write(formatRecord(record, color)) },
-    loggers: [...meta, ...others, own],
+  const { values } = options;
+  showLogs(level === undefined ? values : { ...values, logging: level }, {
+    category: [logger].flat(),
+    write,
+    formatter: color === undefined ? undefined : new LogFormatter({ color }),
   });
-}
-
-function nameOf({ category }: LoggerConfig<string, string>): string {
-  return [category].flat().join(".");
-}
-
-function formatRecord(record: LogRecord, color: boolean): string {
-  const time = new Date(record.timestamp);
-  const two = (n: number) => String(n % 100).padStart(2, "0");
-  const date = two(time.getFullYear()) + two(time.getMonth() + 1) + two(time.getDate());
-  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
-  const head = `[${record.level[0]!.toUpperCase()} ${date} ${clock}]`;
-  const body = record.message
-    .map((part) => typeof part === "string" ? part : Deno.inspect(part))
-    .join("");
-  const colored = color ? `\x1b[${COLORS[record.level]}m${head}\x1b[0m` : head;
-  return `${colored} ${body.replaceAll("\n", "\n    ")}\n`;
-}
-
-const encoder = new TextEncoder();
-
-function writeError(line: string): void {
-  Deno.stderr.writeSync(encoder.encode(line));
 }

@@ -6,6 +6,8 @@ import {
   type HTTPServerOptions,
   type ShutdownResult,
 } from "../http/mod.ts";
+import { Application } from "../web/mod.ts";
+import { _startReloader } from "../web/reloader.ts";
 import { onShutdown } from "./on_shutdown.ts";
 import { enablePrettyLogging } from "./pretty_logging.ts";
 
@@ -79,6 +81,9 @@ export async function _serveUntilSignal(
   } catch (error) {
     server.stop(); // it may have bound its port
     throw error;
+  }
+  if (app instanceof Application && app.settings.autoreload) {
+    _startReloader(server, app.settings.templatePath);
   }
   if (getConfig() === null) enablePrettyLogging({ level: "warning" }); // failures must be seen
   let result: ShutdownResult = { cut: 0 };

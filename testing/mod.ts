@@ -1,6 +1,7 @@
 /**
- * What tests are made of: a loop whose clock stands still, connections in memory, log
- * messages that are expected. It may import every other folder; none imports it.
+ * What tests are made of: tests as coroutines, an HTTP server and a client for a test, a loop
+ * whose clock stands still, connections in memory, log messages that are expected. It may import
+ * every other folder; none imports it.
  *
  * ```ts
  * import { fakeLoop } from "@waterspout/waterspout/testing";
@@ -16,6 +17,9 @@
  *
  * @module
  */
+export { AsyncHTTPSTestCase, AsyncHTTPTestCase } from "./async_http_test_case.ts";
+export { AsyncTestCase, type WaitForStopOptions } from "./async_test_case.ts";
+export { getAsyncTestTimeout } from "./async_test_timeout.ts";
 export { bindUnusedPort, type BindUnusedPortOptions, type BoundPort } from "./bind_unused_port.ts";
 export {
   expectLog,
@@ -25,3 +29,9 @@ export {
 } from "./expect_log.ts";
 export { type FakeLoop, fakeLoop, type FakeLoopOptions } from "./fake_loop.ts";
 export { type MemoryConn, memoryPair, type MemoryPairOptions } from "./memory_pair.ts";
+export { genTest, type GenTestDecorator, type GenTestOptions } from "./gen_test.ts";
+export {
+  type HttpServerContext,
+  withHttpServer,
+  type WithHttpServerOptions,
+} from "./with_http_server.ts";

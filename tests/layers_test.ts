@@ -168,6 +168,7 @@ Deno.test("deno.json exports the face of every folder and lints the documentatio
     ...Object.fromEntries(
       folders.map((folder) => [`./${folder}`, `./${folder}/mod.ts`]),
     ),
+    "./autoreload": "./process/autoreload_cli.ts", // a program
     "./telemetry": "./web/telemetry.ts", // apart from its folder: it loads OpenTelemetry
   });
   const linted = config.tasks["doc-lint"]?.command.split(" ") ?? [];

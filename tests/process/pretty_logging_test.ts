@@ -2,7 +2,12 @@ import { configureSync, getLogger, type LogRecord, resetSync } from "@logtape/lo
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { accessLog, appLog, genLog } from "../../ioloop/mod.ts";
-import { enablePrettyLogging, type PrettyLoggingOptions } from "../../process/mod.ts";
+import {
+  defineLoggingOptions,
+  enablePrettyLogging,
+  OptionParser,
+  type PrettyLoggingOptions,
+} from "../../process/mod.ts";
 
 /** Runs `body` with what is printed, then forgets the configuration. */
 function logging(
@@ -53,7 +58,7 @@ Deno.test("enablePrettyLogging() leaves out what is below its level", () => {
 });
 
 Deno.test("enablePrettyLogging() colours the head of a line by its level", () => {
-  logging({ color: true }, (lines) => {
+  logging({ color: "always" }, (lines) => {
     genLog.info("green");
     genLog.error("red");
     assertEquals(lines, [
@@ -71,7 +76,6 @@ Deno.test("enablePrettyLogging() keeps what else was configured", () => {
     loggers: [
       { category: ["logtape", "meta"], sinks: ["mine"], lowestLevel: "error" },
       { category: "mine", sinks: ["mine"] },
-      { category: ["waterspout", "access"], sinks: ["mine"] },
       { category: "waterspout", sinks: ["mine"] },
     ],
   });
@@ -80,7 +84,7 @@ Deno.test("enablePrettyLogging() keeps what else was configured", () => {
     accessLog.info("for both");
     genLog.info("for the screen");
     getLogger(["logtape", "meta"]).error("for me");
-    assertEquals(mine, ["mine", "waterspout.access", "logtape.meta"]);
+    assertEquals(mine, ["mine", "waterspout.access", "waterspout.general", "logtape.meta"]);
     assertEquals(lines.length, 2);
   });
 });
@@ -92,5 +96,29 @@ Deno.test("enablePrettyLogging() called again replaces its former self", () => {
     genLog.debug("left out");
     genLog.info("once");
     assertEquals([former, lines], [[], ["[I 261121 08:05:09] once\n"]]);
+  });
+});
+
+Deno.test("enablePrettyLogging() shows the messages of another category, and of all", () => {
+  logging({ logger: "mine" }, (lines) => {
+    genLog.error("left out");
+    getLogger(["mine", "part"]).info("shown");
+    const all: string[] = [];
+    enablePrettyLogging({ color: false, write: (line) => all.push(line), logger: [] });
+    genLog.error("for all");
+    assertEquals(lines, ["[I 261121 08:05:09] shown\n"]);
+    assertEquals(all, ["[E 261121 08:05:09] for all\n"]);
+  });
+});
+
+Deno.test("enablePrettyLogging() takes the level from the options, unless it is given one", () => {
+  const { values } = defineLoggingOptions(new OptionParser());
+  values.logging = "error";
+  logging({ options: { values } }, (lines) => {
+    genLog.warn("left out");
+    genLog.error("shown");
+    enablePrettyLogging({ options: { values }, level: "info", write: (line) => lines.push(line) });
+    genLog.info("shown too");
+    assertEquals(lines.length, 2);
   });
 });
