@@ -39,6 +39,12 @@ Deno.bench("10 000 setImmediate", { group: "turn", baseline: true }, async () =>
 
 Deno.bench("10 000 turns of the loop, one callback each", { group: "turn" }, turns);
 
+Deno.bench("the same, traced", { group: "turn" }, async () => {
+  loop.trace.start();
+  await turns();
+  loop.trace.stop();
+});
+
 Deno.bench("one setTimeout and clearTimeout", { group: "timeout", baseline: true }, () => {
   clearTimeout(setTimeout(() => {}, 60_000));
 });

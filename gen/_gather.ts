@@ -56,6 +56,11 @@ export class Gather extends Future<unknown> {
     return this._fulfilled ? this.#read() : super._value;
   }
 
+  /** How many it waits for. @ignore */
+  override get _what(): string {
+    return `${this.#children.length} at once`;
+  }
+
   /** The child whose failure it failed with; null if it did not. @ignore */
   get _failedAs(): Future<unknown> | null {
     return this.#first === null ? null : this.#children[this.#first.index]!;

@@ -38,6 +38,11 @@ export class Waiter<T> extends Future<T> {
     this.#action = action;
   }
 
+  /** What it waits for. @ignore */
+  override get _what(): string {
+    return this.#action;
+  }
+
   /** Puts it at the end of `line`, for `timeout` ms at most. Returns itself. */
   _wait(line: LinkedList<Waiter<T>>, timeout: number | undefined): this {
     if (timeout !== undefined) {

@@ -192,6 +192,8 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
   }
 
   #step(sent: unknown, failed: boolean): void {
+    const tracer = this.#loop === null ? null : this.#loop._tracer;
+    if (tracer !== null) tracer._stepping(this as Future<unknown>, this.#source);
     const former = _enterOwner(this);
     try {
       do {
@@ -229,6 +231,7 @@ export class Coroutine<T> extends Future<T> implements FutureListener, FutureOwn
       this.#threw(error);
     } finally {
       _enterOwner(former);
+      if (tracer !== null) tracer._stepped(this as Future<unknown>, this.#waiting);
     }
   }
 

@@ -24,5 +24,6 @@ export function sleep(ms: number, { signal }: SleepOptions = {}): Future<void> {
   const loop = IOLoop.current();
   const future = new Future<void>(() => loop.removeTimeout(timeout));
   const timeout = loop._callLater(ms, () => future.setResult());
+  if (loop._tracer !== null) loop._tracer._note(future, `sleep ${ms} ms`);
   return signal === undefined ? future : withSignal(signal, future);
 }

@@ -204,9 +204,9 @@ export class ClientHost implements FetchHost {
   }
 }
 
-const carryOut = coroutine((host: ClientHost, request: ResolvedRequest) =>
-  new Fetch(host, request).run()
-);
+const carryOut = coroutine(function fetch(host: ClientHost, request: ResolvedRequest) {
+  return new Fetch(host, request).run();
+});
 
 function proxyOf(request: ResolvedRequest): ProxyAddress {
   return {

@@ -281,6 +281,8 @@ export class ServerConnection
     const head = formatResponseHead(code, reason, headers);
     this.#headWritten = true;
     const request = this.#request!;
+    const tracer = this.#stream.ioLoop._tracer;
+    if (tracer !== null) tracer._answering(request, code);
     this.#bodiless = hasNoBody(request.method, code);
     if (headers.get("Connection", "").toLowerCase() === "close") this.#keepAlive = false;
     let framing = "";
@@ -350,6 +352,8 @@ export class ServerConnection
     if (this.#headWritten) throw new Error("Cannot answer: the head was written already");
     if (this.#state === State.BODY) this.#keepAlive = false; // it is answered too early
     const { method } = this.#request!;
+    const tracer = this.#stream.ioLoop._tracer;
+    if (tracer !== null) tracer._answering(this.#request!, code);
     const bodiless = hasNoBody(method, code);
     const announced = bodiless && method !== "HEAD" ? -1 : length;
     this.#host.heads.write(this.#stream, line, fields, this.#connectionField(), announced);
@@ -491,6 +495,8 @@ export class ServerConnection
     this.#headTimed = false;
     this.#keepAlive = head.keepAlive && !limits.noKeepAlive;
     const request = this.#request = new HTTPServerRequest(head, this, this.#began);
+    const tracer = this.#stream.ioLoop._tracer;
+    if (tracer !== null) tracer._parsed(this.#stream, request);
     if (this.#host.delegates && this.#begin(request, head)) return;
     if (head.contentLength <= 0 && !head.chunked) {
       this.#dispatch();
@@ -703,6 +709,8 @@ export class ServerConnection
 
   // Ends the answer in progress; the state is settled before the stream goes on.
   #answered(): void {
+    const tracer = this.#stream.ioLoop._tracer;
+    if (tracer !== null) tracer._answered(this.#request!);
     this.#request = null;
     this.#due = false;
     this.onClose = null;

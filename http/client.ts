@@ -229,6 +229,9 @@ export abstract class AsyncHTTPClient extends Configurable {
         futureSetResultUnlessCancelled(future, response);
       } else futureSetExceptionUnlessCancelled(future, response.error);
     });
+    if (this.#ioLoop._tracer !== null) {
+      this.#ioLoop._tracer._note(future, `fetch ${resolved.url.host}${resolved.url.pathname}`);
+    }
     if (resolved.signal !== null) cancelWith(future, resolved.signal);
     if (callback !== undefined) this.#callBack(future, original, callback);
     return future;

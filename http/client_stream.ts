@@ -126,7 +126,7 @@ class Opening extends Future<IOStream> {
 }
 
 const open = coroutine(
-  function* (
+  function* openClientStream(
     client: TCPClient,
     host: string,
     port: number,

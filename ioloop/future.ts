@@ -247,6 +247,11 @@ export class Future<T> implements PromiseLike<T> {
     return this.then(null, fn);
   }
 
+  /** What it stands for, in words, for who looks at those who wait for it. @ignore */
+  get _what(): string {
+    return "a Future";
+  }
+
   /** Makes `yield* future` the typed form of `yield future`. */
   [Symbol.iterator](): Iterator<Future<T>, T, unknown> {
     return new FutureIterator(this);

@@ -35,6 +35,8 @@ import { SourceChannel } from "./source_channel.ts";
 import type { Source } from "./source_channel.ts";
 import { _carry, _raiseIn, _unwrapped, NullContext } from "./stack_context.ts";
 import { Timeout, TimeoutHeap } from "./timeout_heap.ts";
+import type { TraceEventName } from "./trace_event.ts";
+import { Tracer } from "./tracer.ts";
 
 const MAX_STREAK = 64; // some 25 us of empty turns
 const STREAK_MS = 1;
@@ -129,6 +131,10 @@ export class IOLoop extends Configurable implements ChannelLoop {
   readonly #signals = new Map<Deno.Signal, () => void>();
   #executor: Executor | null = null; // the default one, once it was used or set
   #slow: SlowCallbackWatch | null = null; // there while somebody asks for slow callbacks
+  #trace: Tracer | null = null; // there once somebody asked for it
+
+  /** The tracer, while it records: hot paths compare this one field. @ignore */
+  _tracer: Tracer | null = null;
 
   #open: () => void = () => {}; // opens the gate
   #woken = false; // a turn is due or in progress
@@ -486,7 +492,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
     const channel = new SourceChannel<S>(
       this,
       source,
-      (ready) => this.#call(carried, [source, ready]),
+      (ready) => this.#call(carried, [source, ready], "callback.ended"),
     );
     this.#sources.set(source, channel as unknown as SourceChannel);
     channel.want(events);
@@ -557,6 +563,16 @@ export class IOLoop extends Configurable implements ChannelLoop {
     action: (slow: SlowCallback) => unknown = this.logStack,
   ): void {
     this.#slow = ms === null ? null : new SlowCallbackWatch(ms, action);
+  }
+
+  /** The record of what this loop does, which is empty until it is started. */
+  get trace(): Tracer {
+    return this.#trace ??= new Tracer(this);
+  }
+
+  /** Who records what this loop does: {@linkcode trace} while that is on, otherwise null. */
+  get tracer(): Tracer | null {
+    return this._tracer;
   }
 
   /** Logs each callback that held the loop for `ms` or longer; null turns it off. */
@@ -664,6 +680,8 @@ export class IOLoop extends Configurable implements ChannelLoop {
   };
 
   readonly #turn = (): void => {
+    const tracer = this._tracer;
+    if (tracer !== null) tracer._turnBegan();
     const former = IOLoop.#current;
     IOLoop.#current = this;
     const now = this.#turnTime = this.#timeFunc();
@@ -673,6 +691,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
     if (this.#timeouts.size > 0) this.#runTimeouts(now);
     if (this.#ready.length > 0) this.#runChannels();
     IOLoop.#current = former;
+    if (tracer !== null) tracer._turnEnded();
     this.#arm();
     this.#woken = false;
     if (this.#state === State.STOPPING) this.#finish();
@@ -683,7 +702,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
     const batch = this.#callbacks;
     this.#callbacks = this.#spare;
     for (let i = 0; i < batch.length; i += 2) {
-      this.#call(batch[i] as LoopCallback, batch[i + 1] as readonly unknown[]);
+      this.#call(batch[i] as LoopCallback, batch[i + 1] as readonly unknown[], "callback.ended");
     }
     batch.length = 0;
     this.#spare = batch;
@@ -694,7 +713,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
     this.#timeouts.takeDue(now, due);
     for (let i = 0; i < due.length; i++) {
       const timeout = due[i]!;
-      if (timeout._claim()) this.#call(timeout._callback, timeout._args);
+      if (timeout._claim()) this.#call(timeout._callback, timeout._args, "timeout.ended");
     }
     due.length = 0;
     this.#armTimer(now);
@@ -704,11 +723,14 @@ export class IOLoop extends Configurable implements ChannelLoop {
     const batch = this.#ready;
     this.#ready = this.#spareReady;
     for (let i = 0; i < batch.length; i++) {
+      const tracer = this._tracer;
+      if (tracer !== null) tracer._began();
       try {
         batch[i]!._dispatch();
       } catch (error) {
         this._report(batch[i], error);
       }
+      if (tracer !== null) tracer._called("event.ended", null);
     }
     batch.length = 0;
     this.#spareReady = batch;
@@ -717,14 +739,19 @@ export class IOLoop extends Configurable implements ChannelLoop {
   readonly #flush = (): void => {
     const batch = this.#flushes;
     this.#flushes = this.#spareFlushes;
+    const tracer = this._tracer;
+    if (tracer !== null) tracer._began();
     for (let i = 0; i < batch.length; i++) batch[i]!._flush();
+    if (tracer !== null) tracer._flushed(batch);
     batch.length = 0;
     this.#spareFlushes = batch;
   };
 
-  #call(callback: LoopCallback, args: readonly unknown[]): void {
+  #call(callback: LoopCallback, args: readonly unknown[], kind: TraceEventName): void {
     const slow = this.#slow;
+    const tracer = this._tracer;
     const began = slow === null ? 0 : performance.now();
+    if (tracer !== null) tracer._began();
     try {
       const result = callback(...args);
       if (result !== undefined && _isWork(result)) {
@@ -733,6 +760,7 @@ export class IOLoop extends Configurable implements ChannelLoop {
     } catch (error) {
       this._report(_unwrapped(callback), error);
     }
+    if (tracer !== null) tracer._called(kind, _unwrapped(callback));
     if (slow !== null) this._look(slow, _unwrapped(callback), began);
   }
 

@@ -61,6 +61,14 @@ export {
 export { type Source, SourceChannel, type Taken } from "./source_channel.ts";
 export { Channel, type ChannelLoop, type ChannelOwner } from "./channel.ts";
 export type { Timeout } from "./timeout_heap.ts";
+export {
+  type SubscribeOptions,
+  type TraceBatch,
+  type TracedLoop,
+  type TraceOptions,
+  Tracer,
+} from "./tracer.ts";
+export type { TraceEvent, TraceEventName } from "./trace_event.ts";
 export type { Transport } from "./transport.ts";
 export { BadYieldError, CancelledError, TimeoutError } from "./errors.ts";
 export { Configurable, type ConfigurableClass, type ConfigurableOptions } from "./configurable.ts";

@@ -533,6 +533,7 @@ export abstract class BaseIOStream
     if (this.closed()) return; // the read was beyond its limit
     this.error = error;
     this.#state = State.CLOSED;
+    if (this.ioLoop._tracer !== null) this.ioLoop._tracer._closed(this, error);
     this.#channel.close();
     if (error === null && this.writing() && this.#transport !== null) this.#lingerThenFree();
     else this.#free();
@@ -602,6 +603,7 @@ export abstract class BaseIOStream
     }
     this.#transport = transport;
     this.#state = State.OPEN;
+    if (this.ioLoop._tracer !== null) this.ioLoop._tracer._opened(this);
     if (this.writing()) this.#flushSoon();
     this.#updateInterest();
   }
@@ -764,6 +766,7 @@ export abstract class BaseIOStream
       return;
     }
     if (count === undefined) return;
+    if (this.ioLoop._tracer !== null) this.ioLoop._tracer._read(this, count);
     if (count !== null) {
       if (this.#direct === null) this.#buffer.filled(count);
       else this.#filledDirect(this.#direct, count);
@@ -827,6 +830,9 @@ export abstract class BaseIOStream
       timeout: null,
       retry: null,
     };
+    if (this.ioLoop._tracer !== null) {
+      this.ioLoop._tracer._note(pending.future, `read ${describe(read)}`);
+    }
     if (read.kind === "streaming") {
       read.step = wrap(nameAs(read.callback, () => this.#stream(pending, read)));
     }
@@ -1175,6 +1181,7 @@ export abstract class BaseIOStream
   readonly #wrote = (count: number): void => {
     const piece = this.#writing;
     if (piece === null) return; // it was freed meanwhile
+    if (this.ioLoop._tracer !== null) this.ioLoop._tracer._wrote(this, count);
     this.#flushed += count;
     if (this.#writes.length > 0) this.#settleWrites();
     if (this.#drains !== null) this.#settleDrains(this.#drains);

@@ -171,7 +171,7 @@ interface Target {
 }
 
 const open = coroutine(
-  function* (
+  function* connectTcp(
     resolver: Resolver,
     { host, port, family }: Target,
     connect: ConnectFunction,
@@ -206,7 +206,7 @@ function* secured(
 }
 
 const openUnix = coroutine(
-  function* (path: string, options: IOStreamOptions): CoroutineGenerator<IOStream> {
+  function* connectUnix(path: string, options: IOStreamOptions): CoroutineGenerator<IOStream> {
     const connected: Handover<Transport> = new Handover(() => {});
     Deno.connect({ transport: "unix", path }).then(
       (conn) => connected.deliver(conn),

@@ -302,6 +302,8 @@ export class TCPServer {
   }
 
   #accept(conn: Deno.Conn): void {
+    const tracer = this.ioLoop._tracer;
+    if (tracer !== null) tracer._accepted(conn.remoteAddr);
     const stream = this.#makeStream(conn);
     this.#watch(conn, stream);
     this.#handle(stream, conn.remoteAddr);

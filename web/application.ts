@@ -1,4 +1,4 @@
-import { VERSION } from "../ioloop/mod.ts";
+import { IOLoop, VERSION } from "../ioloop/mod.ts";
 import {
   type HTTPMessageDelegate,
   HTTPServer,
@@ -21,6 +21,7 @@ import type { HandlerClass, RequestHandler } from "./request_handler.ts";
 import { ObservedDelegate } from "./_observed_delegate.ts";
 import type { RequestObservation, RequestObserver } from "./request_observer.ts";
 import { ReversibleRouter, type Route, Router, Rule, type RuleRouter } from "./routing.ts";
+import { _startReloader } from "./reloader.ts";
 import type { CookieSecret } from "./signed_value.ts";
 import { StaticFileHandler } from "./static_file_handler.ts";
 import type { BaseLoader, WhitespaceMode } from "./template/mod.ts";
@@ -39,7 +40,9 @@ export interface ApplicationSettings {
    */
   debug?: boolean;
   /**
-   * Whether the program starts anew when one of its files changes.
+   * Whether the program starts anew when one of its files changes, from
+   * {@linkcode Application.listen} on: its modules, or what is in `templatePath`. Needs `process/`
+   * to be imported; see `autoreload` there.
    *
    * @default {false}
    */
@@ -149,6 +152,16 @@ export interface ApplicationSettings {
   templateLoader?: BaseLoader;
   /** What happens to white space in templates; by default it depends on the name of the file. */
   templateWhitespace?: WhitespaceMode;
+  /** The key and secret of this program at Google; see `GoogleOAuth2Mixin`. */
+  googleOauth?: { key: string; secret: string };
+  /** The key of this program at Twitter; see `TwitterMixin`. */
+  twitterConsumerKey?: string;
+  /** The secret that goes with it. */
+  twitterConsumerSecret?: string;
+  /** The ID of this program at Facebook; see `FacebookGraphMixin`. */
+  facebookApiKey?: string;
+  /** The secret that goes with it. */
+  facebookSecret?: string;
   /** A setting of the program's own. */
   [key: string]: unknown;
 }
@@ -209,6 +222,8 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
 
   readonly #wildcard: ApplicationRouter;
   readonly #default: ApplicationRouter;
+  readonly #ownRouting: boolean; // a subclass does it otherwise
+  readonly #observer: RequestObserver | null;
   #early: boolean | null = null; // some requests are begun before their bodies are there
   #last: HTTPServerRequest | null = null; // the request that was looked up last,
   #lastFound: Found | null = null; // and who answers it
@@ -232,6 +247,9 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
     const start = (request: HTTPServerRequest, found: Found) => this.#startHandler(request, found);
     this.#wildcard = new ApplicationRouter(start, [...handlers, ...staticRoutes(settings)]);
     this.#default = new ApplicationRouter(start, [new Rule(new AnyMatches(), this.#wildcard)]);
+    this.#ownRouting = this.findHandler !== Application.prototype.findHandler ||
+      this.startRequest !== Router.prototype.startRequest;
+    this.#observer = settings.requestObserver ?? null;
     this.wildcardRouter = this.#wildcard;
     this.defaultRouter = this.#default;
   }
@@ -263,6 +281,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   listen(port: number, address?: string, options: ApplicationListenOptions = {}): HTTPServer {
     const server = new HTTPServer(this, options);
     server.listen(port, address, options);
+    if (this.settings.autoreload) _startReloader(server, this.settings.templatePath);
     return server;
   }
 
@@ -313,7 +332,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
 
   /** Answers a request whose body is there; called by the server. */
   handleRequest(request: HTTPServerRequest): unknown {
-    if (this.#routesItself) return feedDelegate(this.findHandler(request), request);
+    if (this.#ownRouting) return feedDelegate(this.findHandler(request), request);
     const found = request === this.#last ? this.#lastFound! : this.#find(request);
     this.#last = this.#lastFound = null;
     if (found.delegate !== null) return feedDelegate(found.delegate, request);
@@ -326,7 +345,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
    * called by the server.
    */
   beginRequest(request: HTTPServerRequest): HTTPMessageDelegate | null {
-    if (this.#routesItself) {
+    if (this.#ownRouting) {
       const { connection } = request;
       return this.startRequest === Router.prototype.startRequest
         ? this.findHandler(request)
@@ -359,14 +378,12 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
     return this.#defaultFields;
   }
 
-  // A subclass does what the routes do otherwise.
-  get #routesItself(): boolean {
-    return this.findHandler !== Application.prototype.findHandler ||
-      this.startRequest !== Router.prototype.startRequest;
-  }
-
   #find(request: HTTPServerRequest): Found {
-    return this.#default.find(request) ?? this.#unmatched();
+    const router = this.#default.rules.length === 1 ? this.#wildcard : this.#default;
+    const found = router.find(request) ?? this.#unmatched();
+    const tracer = IOLoop.current(false)?._tracer ?? null;
+    if (tracer !== null) tracer._routed(request, found.route);
+    return found;
   }
 
   #unmatched(): Found {
@@ -395,7 +412,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   #execute(request: HTTPServerRequest, found: Found): void {
     const { kwargs, pathArgs, pathKwargs } = found;
     const handler = new found.handlerClass!(this, request, kwargs);
-    if (this.settings.requestObserver === undefined) handler._execute(pathArgs, pathKwargs);
+    if (this.#observer === null) handler._execute(pathArgs, pathKwargs);
     else {
       const observation = this.#observe(handler, found.route)!;
       observation.run(() => handler._execute(pathArgs, pathKwargs));
@@ -403,7 +420,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   }
 
   #observe(handler: RequestHandler, route: string | null): RequestObservation | null {
-    const observation = this.settings.requestObserver?.begin(handler.request, route) ?? null;
+    const observation = this.#observer?.begin(handler.request, route) ?? null;
     if (observation !== null) handler._whenEnded(() => observation.end(handler._sentStatus));
     return observation;
   }

@@ -35,7 +35,7 @@ import {
   xhtmlEscape,
 } from "../http/mod.ts";
 import type { HandlerApplication } from "./handler_application.ts";
-import { entityTag, matchesEntityTag } from "./_entity_tag.ts";
+import { entityTag, matchesEntityTag, withEntityTag } from "./_entity_tag.ts";
 import { acceptedLanguages } from "./_accepted_languages.ts";
 import {
   embedScripts,
@@ -1228,6 +1228,8 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
     groups: readonly (string | null)[],
     named: Readonly<Record<string, string | undefined>> | null,
   ): Verb {
+    const tracer = IOLoop.current(false)?._tracer ?? null;
+    if (tracer !== null) tracer._handled(this.request, this);
     // Not in the constructor: the fields of a subclass are made after ours.
     if (this.setDefaultHeaders !== RequestHandler.prototype.setDefaultHeaders) this.clear();
     const { timeout } = this.constructor as typeof RequestHandler;
@@ -1443,7 +1445,7 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   }
 
   #sendWhole(): void {
-    const tag = this.#status === 200 ? this.#tag() : "";
+    const tagged = this.#status === 200 && this.#tag();
     if (this.#newCookies !== null) this.#addCookies();
     let body = this.#takeBody();
     if (this.application.transforms.length > 0) {
@@ -1473,27 +1475,31 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
       connection.finish();
       return;
     }
-    const block = headers === null ? this.#defaultBlock() + tag : headers.toBlock();
+    const block = headers !== null
+      ? headers.toBlock()
+      : tagged
+      ? withEntityTag(this.#defaultBlock(), body)
+      : this.#defaultBlock();
     const line = statusLine(status, this.#reason);
     connection._respond(status, line, block, body, byteLength(body));
   }
 
-  // Gives the answer its entity tag, and makes it a 304 if the client has it. Returns the field's
-  // line if it is not among the header fields: making these for it alone would cost more.
-  #tag(): string {
+  // Gives the answer its entity tag, and makes it a 304 if the client has it. Returns whether the
+  // tag is still to be put behind the default fields: making header fields for it would cost more.
+  #tag(): boolean {
     const { request } = this;
-    if (request.method !== "GET" && request.method !== "HEAD") return "";
+    if (request.method !== "GET" && request.method !== "HEAD") return false;
     if (
       this.#headers === null && this.#newCookies === null && !request._conditional &&
       this.application.transforms.length === 0 &&
       this.computeEtag === RequestHandler.prototype.computeEtag
-    ) return `Etag: ${this.computeEtag()}\r\n`;
+    ) return true;
     if (!this.#fields().has("Etag")) this.setEtagHeader();
     if (request._conditional && this.checkEtagHeader()) {
       this.#status = 304;
       this.#chunk = this.#chunks = null;
     }
-    return "";
+    return false;
   }
 
   #transformFirst(

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { Application, StaticFileHandler } from "@waterspout/waterspout/web";
-import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
+import { enablePrettyLogging, loopPage, runServer } from "@waterspout/waterspout/process";
 import { ChatHandler, ChatRoom } from "./chat.ts";
 import { HelloHandler } from "./hello.ts";
 import { BulletinBoard, PollNewHandler, PollUpdatesHandler } from "./long_poll.ts";
@@ -26,6 +26,7 @@ export function makeGallery(): Application {
     ["/poll/new", PollNewHandler, { board }],
     ["/poll/updates", PollUpdatesHandler, { board }],
     ["/chat/socket", ChatHandler, { room }],
+    ...loopPage(),
     ["/(.*)", StaticFileHandler, { path: pages, defaultFilename: "index.html" }],
   ]);
 }
