@@ -27,7 +27,9 @@ async function runEngine(fn: () => unknown): Promise<unknown[]> {
   }
   const loop = new CollectingLoop();
   loop.addCallback(engine(fn));
-  loop.callLater(5, () => loop.stop());
+  let turns = 100; // more than anything here takes
+  const count = () => --turns > 0 ? loop.addCallback(count) : loop.stop();
+  loop.addCallback(count);
   await loop.start();
   loop.close();
   return loop.failures;
