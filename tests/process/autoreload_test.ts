@@ -114,6 +114,7 @@ reloadTest("autoreload.start() starts the program anew when a module changes, on
   await program.printed(LOOKING);
   await program.write("text.ts", `export const text = "two";`);
   await program.printed("steady two");
+  await program.printed(LOOKING, 2);
   assertEquals(program.lines("hook"), ["one"]);
   const [first, second, ...others] = program.lines("run");
   assertEquals(others, []);
