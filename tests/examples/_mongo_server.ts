@@ -1,0 +1,85 @@
+// Speaks as much of MongoDB's protocol as the tests need, with documents in memory and filters
+// that compare for equality.
+import { type Document, Long } from "bson";
+import { decodeBody, decodeHead, encodeMessage, HEAD } from "../../examples/asyncmongo/wire.ts";
+import { sleep } from "../../gen/mod.ts";
+import { type IOStream, TCPServer } from "../../iostream/mod.ts";
+
+export class MongoServer extends TCPServer {
+  /** The names of the commands that came. */
+  readonly commands: string[] = [];
+  /** How many connections were made. */
+  connections = 0;
+  /** How many commands are at work, and the most of them. */
+  readonly atWork = { now: 0, most: 0 };
+  readonly cursors = new Map<number, Document[]>();
+  #documents: Document[] = [];
+  #lastCursor = 0;
+
+  override *handleStream(stream: IOStream) {
+    this.connections++;
+    for (let id = 1;; id++) {
+      const { rest, requestId } = decodeHead(yield* stream.readBytes(HEAD));
+      const command = decodeBody(yield* stream.readBytes(rest));
+      const name = Object.keys(command)[0]!;
+      this.commands.push(name);
+      this.atWork.most = Math.max(this.atWork.most, ++this.atWork.now);
+      if (name === "slow") yield* sleep(command["slow"]);
+      this.atWork.now--;
+      if (name === "breakOff") return stream.close();
+      if (name === "lie") stream.write(encodeMessage(id, { ok: 1 }, requestId + 1));
+      else if (name === "babble") stream.write("HTTP/1.1 400 Bad Request\r\n\r\n");
+      else stream.write(encodeMessage(id, this.#answer(name, command), requestId));
+    }
+  }
+
+  #answer(name: string, command: Document): Document {
+    switch (name) {
+      case "slow":
+      case "ping":
+        return { ok: 1, $db: command["$db"] };
+      case "insert":
+        this.#documents.push(...command["documents"]);
+        return { ok: 1, n: command["documents"].length };
+      case "update": {
+        const { q, u } = command["updates"][0];
+        const due = this.#documents.filter(fits(q));
+        for (const document of due) Object.assign(document, u.$set);
+        return { ok: 1, n: due.length };
+      }
+      case "delete": {
+        const before = this.#documents.length;
+        const goes = fits(command["deletes"][0].q);
+        this.#documents = this.#documents.filter((document) => !goes(document));
+        return { ok: 1, n: before - this.#documents.length };
+      }
+      case "find": {
+        const { filter, limit = Infinity } = command;
+        const due = this.#documents.filter(fits(filter)).slice(0, limit);
+        return this.#batch("firstBatch", due, command["batchSize"] ?? 101);
+      }
+      case "getMore": {
+        const id = Number(command["getMore"]);
+        const due = this.cursors.get(id);
+        this.cursors.delete(id);
+        if (due === undefined) return { ok: 0, errmsg: "cursor not found", code: 43 };
+        return this.#batch("nextBatch", due, command["batchSize"] ?? 101);
+      }
+      case "killCursors":
+        for (const id of command["cursors"]) this.cursors.delete(Number(id));
+        return { ok: 1 };
+      default:
+        return { ok: 0, errmsg: `no such command: '${name}'`, code: 59 };
+    }
+  }
+
+  #batch(name: string, due: Document[], size: number): Document {
+    const id = due.length > size ? ++this.#lastCursor : 0;
+    if (id > 0) this.cursors.set(id, due.slice(size));
+    return { ok: 1, cursor: { id: Long.fromNumber(id), ns: "x", [name]: due.slice(0, size) } };
+  }
+}
+
+function fits(filter: Document): (document: Document) => boolean {
+  return (document) => Object.entries(filter).every(([name, value]) => document[name] === value);
+}
