@@ -8,6 +8,10 @@ import { DecompressionError } from "./gzip_decompressor.ts";
 /** The codings besides gzip that are taken off. */
 export type RareCoding = "deflate" | "br";
 
+type Decoder = Transform & { readonly bytesWritten: number };
+
+const PROBE = new Uint8Array(1);
+
 /**
  * Takes a coding other than gzip off a message, on its way to another delegate. The decoders
  * are those of `node:zlib`, which work piece by piece and stop while nobody takes what they
@@ -17,8 +21,9 @@ export class DecodingDelegate implements HTTPMessageDelegate {
   readonly #delegate: HTTPMessageDelegate;
   readonly #coding: RareCoding;
   readonly #limit: { readonly maxBodySize: number };
-  #decoder: Transform | null = null; // there once a byte came
+  #decoder: Decoder | null = null; // there once a byte came
   #pump: Promise<void> | null = null; // hands on what comes out, up to its end
+  #given = 0; // bytes that came
 
   /** No more than `limit.maxBodySize` bytes may come out. */
   constructor(
@@ -38,12 +43,19 @@ export class DecodingDelegate implements HTTPMessageDelegate {
   /** Is done when the decoder has taken the piece. */
   async dataReceived(chunk: Uint8Array): Promise<void> {
     const decoder = this.#decoder ??= this.#open(chunk[0]!);
-    const taken = new Promise<void>((resolve) => decoder.write(chunk, () => resolve()));
-    await Promise.race([taken, this.#pump]); // that fails if the decoder does
+    this.#given += chunk.length;
+    await this.#put(decoder, chunk);
   }
 
   async finish(): Promise<void> {
-    this.#decoder?.end();
+    const decoder = this.#decoder;
+    // The decoder of br does not say that its input was cut short. But one that has come to the
+    // end takes no further byte.
+    if (decoder?.bytesWritten === this.#given && this.#coding === "br") {
+      await this.#put(decoder, PROBE);
+      this.#checkProbe(decoder);
+    }
+    decoder?.end();
     await this.#pump;
     await this.#delegate.finish();
   }
@@ -53,8 +65,20 @@ export class DecodingDelegate implements HTTPMessageDelegate {
     this.#delegate.onConnectionClose();
   }
 
+  // Is done when the decoder has taken `chunk`.
+  async #put(decoder: Decoder, chunk: Uint8Array): Promise<void> {
+    const taken = new Promise<void>((resolve) => decoder.write(chunk, () => resolve()));
+    await Promise.race([taken, this.#pump]); // that fails if the decoder does
+  }
+
+  #checkProbe(decoder: Decoder): void {
+    if (decoder.bytesWritten <= this.#given) return;
+    decoder.destroy();
+    throw new DecompressionError("the input ends too early");
+  }
+
   // RFC 9110 8.4.1.2: "deflate" is zlib; some servers leave its envelope out.
-  #open(first: number): Transform {
+  #open(first: number): Decoder {
     const decoder = this.#coding === "br"
       ? createBrotliDecompress()
       : (first & 0x0f) === 8
@@ -65,10 +89,11 @@ export class DecodingDelegate implements HTTPMessageDelegate {
     return decoder;
   }
 
-  async #handOn(decoder: Transform): Promise<void> {
+  async #handOn(decoder: Decoder): Promise<void> {
     let received = 0;
     try {
       for await (const piece of decoder as AsyncIterable<Uint8Array>) {
+        this.#checkProbe(decoder); // what comes of a probe is nobody's
         received += piece.length;
         const { maxBodySize } = this.#limit;
         if (received > maxBodySize) throw answerTooLarge(maxBodySize);

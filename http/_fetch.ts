@@ -363,7 +363,11 @@ class Hop implements HTTPMessageDelegate, Exchange {
       const answer = this.#answer(headers, "WWW-Authenticate", authUsername, authPassword);
       if (answer !== null) return { request, authorization: answer, proxyAuthorization };
     }
-    if (code === 407 && proxyAuthorization === null && request.proxyAuthMode === "digest") {
+    // Only a proxy may ask for the proxy's password: what answers through a tunnel is none.
+    if (
+      code === 407 && proxyAuthorization === null && request.proxyAuthMode === "digest" &&
+      isForwarded(request)
+    ) {
       const { proxyUsername, proxyPassword } = request;
       const answer = this.#answer(headers, "Proxy-Authenticate", proxyUsername, proxyPassword);
       if (answer !== null) return { request, authorization, proxyAuthorization: answer };

@@ -407,7 +407,9 @@ export class ServerConnection
    * @ignore
    */
   _end(): void {
-    if (this.#waiting || this.#streamed?.held) return;
+    if (this.#waiting) return;
+    // A delegate at work, which may take long, is told at once if its body cannot be whole any more.
+    if (this.#streamed?.held && this.#stream._unread >= this.#missing) return;
     if (this.#state === State.ANSWER) {
       if (this.#probe === null) this.#probeLater();
     } else if (this.#state === State.BODY || this.#state === State.HEAD && this.#headBegan()) {

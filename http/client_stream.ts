@@ -14,7 +14,7 @@ import { basicCredentials } from "./credentials.ts";
 import { answerChallenge, parseChallenge } from "./digest_auth.ts";
 import { type AnswerHead, ResponseParser } from "./response_parser.ts";
 
-const MAX_TUNNEL_HEAD = 65536; // bytes of a proxy's answer to CONNECT
+const MAX_TUNNEL_HEAD = 65536; // bytes of a proxy's answer to CONNECT, interim heads included
 
 /** Says which HTTP proxy stands between, and who asks it. */
 export interface ProxyAddress {
@@ -205,10 +205,10 @@ function* askForTunnel(
   const field = credentials === null ? "" : `Proxy-Authorization: ${credentials}\r\n`;
   stream.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${field}\r\n`);
   const parser = new ResponseParser({ maxHeaderSize: MAX_TUNNEL_HEAD });
-  for (;;) {
+  for (let skipped = 0;; skipped += parser.size) {
     // What follows the head belongs to the tunnel: it must stay in the stream.
     const bytes = yield* stream.readUntilRegex(/\n\r?\n/, { maxBytes: MAX_TUNNEL_HEAD });
-    parser.parse(bytes, 0, bytes.length);
+    parser.parse(bytes, 0, bytes.length, skipped);
     if (parser.head.code >= 200) return parser.head;
   }
 }

@@ -17,6 +17,7 @@ import { dashBoundary, type PartHead, readPartHead } from "./multipart.ts";
 const State = { PREAMBLE: 0, HEADER: 1, CONTENT: 2, EPILOGUE: 3, DEAD: 4 } as const;
 type State = typeof State[keyof typeof State];
 
+const EMPTY = Buffer.alloc(0);
 const CRLF = Buffer.from("\r\n");
 const HEADER_END = Buffer.from("\r\n\r\n");
 const MAX_PADDING = 1024; // blanks behind a boundary; RFC 2046 allows any number, nobody sends any
@@ -75,6 +76,8 @@ export class MultipartDecoder {
   readonly #maxHeaderSize: number;
   #state: State = State.PREAMBLE;
   #held: Buffer = CRLF; // came, and may be the beginning of a boundary line or is a header
+  #room: Buffer = EMPTY; // where a header is gathered that comes in pieces; #held is its beginning
+  #looked = 0; // bytes of the header in which its end was looked for
   #skip = 2; // of the next content, bytes that are none
   #parts = 0;
 
@@ -103,7 +106,9 @@ export class MultipartDecoder {
     if (this.#state === State.DEAD) this.#fail("it was refused before");
     if (this.#state === State.EPILOGUE) return;
     let data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (this.#held.length > 0) data = Buffer.concat([this.#held, data]);
+    if (this.#held.length > 0) {
+      data = this.#state === State.HEADER ? this.#gather(data) : Buffer.concat([this.#held, data]);
+    }
     let at = 0;
     for (;;) {
       const next = this.#state === State.HEADER
@@ -129,14 +134,20 @@ export class MultipartDecoder {
 
   // Returns where to go on, -1 when more must come first.
   #readHeader(data: Buffer, at: number): number {
-    const end = data.subarray(at, at + this.#maxHeaderSize + HEADER_END.length).indexOf(HEADER_END);
+    const most = this.#maxHeaderSize + HEADER_END.length;
+    const came = data.subarray(at, at + most);
+    const end = came.indexOf(HEADER_END, this.#looked);
     if (end === -1) {
-      if (data.length - at >= this.#maxHeaderSize + HEADER_END.length) {
+      if (came.length === most) {
         this.#fail(`a part has no header, or one above ${this.#maxHeaderSize} bytes`);
       }
-      this.#held = Buffer.from(data.subarray(at));
+      this.#looked = Math.max(0, came.length - HEADER_END.length + 1);
+      // What was gathered in the room begins there, and stays; all else is the caller's.
+      this.#held = this.#room.length > 0 ? came : Buffer.from(came);
       return -1;
     }
+    this.#looked = 0;
+    this.#room = EMPTY;
     let head: PartHead;
     try {
       head = readPartHead(data.subarray(at, at + end));
@@ -148,6 +159,19 @@ export class MultipartDecoder {
     this.#skip = 2;
     this.#sink.partBegan(head);
     return at + end + 2;
+  }
+
+  // Puts `data` behind what is held of a header. The room doubles, so that one that comes byte by
+  // byte is not copied with every byte.
+  #gather(data: Buffer): Buffer {
+    const size = this.#held.length + data.length;
+    if (size > this.#room.length) {
+      const room = Buffer.alloc(Math.max(size, 2 * this.#room.length));
+      room.set(this.#held);
+      this.#room = room;
+    }
+    this.#room.set(data, this.#held.length);
+    return this.#room.subarray(0, size);
   }
 
   // Passes content on up to a boundary line; returns where to go on behind it, -1 when there is none.
@@ -207,5 +231,3 @@ export class MultipartDecoder {
     throw new HTTPInputError(`Cannot parse form: ${why}`);
   }
 }
-
-const EMPTY = Buffer.alloc(0);

@@ -47,6 +47,7 @@ export class ServerSentEventParser {
   #data: string | null = null;
   #lastEventId = "";
   #retry: number | null = null;
+  #refused = false;
 
   /** Makes a parser that stands before a stream. */
   constructor({ maxEventSize = DEFAULT_MAX_EVENT_SIZE }: ServerSentEventOptions = {}) {
@@ -61,9 +62,10 @@ export class ServerSentEventParser {
   /**
    * Takes the next bytes and returns the events that they complete.
    *
-   * @throws {HTTPInputError} when an event is too large.
+   * @throws {HTTPInputError} when an event is too large, and on every call after it.
    */
   push(bytes: Uint8Array): ServerSentEvent[] {
+    if (this.#refused) this.#refuse();
     const events: ServerSentEvent[] = [];
     let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") return events;
@@ -81,6 +83,7 @@ export class ServerSentEventParser {
   }
 
   #takeLine(line: string, events: ServerSentEvent[]): void {
+    this.#check(line.length);
     if (line === "") {
       if (this.#data !== null) {
         const type = this.#type === "" ? "message" : this.#type;
@@ -106,13 +109,17 @@ export class ServerSentEventParser {
         if (!value.includes("\0")) this.#lastEventId = value;
         break;
       case "retry":
-        if (/^\d+$/.test(value)) this.#retry = Number(value);
+        if (/^\d+$/.test(value) && Number.isSafeInteger(+value)) this.#retry = Number(value);
         break;
     }
   }
 
   #check(size: number): void {
-    if (size <= this.#maxEventSize) return;
+    if (size > this.#maxEventSize) this.#refuse();
+  }
+
+  #refuse(): never {
+    this.#refused = true;
     throw new HTTPInputError(
       `Cannot read event stream: an event is larger than ${this.#maxEventSize} characters`,
     );

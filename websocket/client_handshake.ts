@@ -10,6 +10,7 @@ import {
   HTTPHeaders,
   type HTTPHeadersInit,
   parseResponseStartLine,
+  urlUnescape,
 } from "../http/mod.ts";
 import { VERSION } from "../ioloop/mod.ts";
 import { CloseCode } from "./close_code.ts";
@@ -85,8 +86,9 @@ export function handshakeRequest({ url, key, ...offer }: HandshakeOffer): string
   fields.setDefault("Host", url.host);
   fields.setDefault("User-Agent", `Waterspout/${VERSION}`);
   if (url.username !== "" || url.password !== "") {
-    const name = decodeURIComponent(url.username);
-    const credentials = encodeUsernamePassword(name, decodeURIComponent(url.password));
+    const name = urlUnescape(url.username, { plus: false });
+    const password = urlUnescape(url.password, { plus: false });
+    const credentials = encodeUsernamePassword(name, password);
     fields.setDefault("Authorization", `Basic ${credentials.toBase64()}`);
   }
   fields.set("Upgrade", "websocket");

@@ -33,7 +33,7 @@ import type {
 import { WebSocketHandshakeError } from "./errors.ts";
 
 const CONNECT_TIMEOUT = 20_000;
-const MAX_HEAD_SIZE = 65536;
+const MAX_HEAD_SIZE = 65536; // interim heads included
 
 /** Is called with the connection. */
 export type ConnectCallback = (connection: WebSocketClientConnection) => unknown;
@@ -167,8 +167,12 @@ function* readAnswer(
   offer: HandshakeOffer,
 ): CoroutineGenerator<HandshakeAnswer> {
   try {
-    for (;;) {
+    for (let size = 0;;) {
       const bytes = yield* stream.readUntilRegex(/\n\r?\n/, { maxBytes: MAX_HEAD_SIZE });
+      size += bytes.length;
+      if (size > MAX_HEAD_SIZE) {
+        throw new HTTPInputError(`its answer exceeds ${MAX_HEAD_SIZE} bytes`);
+      }
       const head = latin1(bytes);
       if (!INTERIM_REGEXP.test(head)) return readHandshakeAnswer(head, offer);
     }

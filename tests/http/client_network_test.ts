@@ -278,6 +278,40 @@ Deno.test("fetch() answers the digest challenge of a proxy, also for a tunnel", 
     assertStringIncludes(connect!, `uri="${secure.slice(8)}"`);
   }));
 
+Deno.test("fetch() does not answer a server that asks for the password of the proxy", () =>
+  answering(
+    () => `HTTP/1.1 407 Who?\r\nProxy-Authenticate: ${DIGEST}\r\nContent-Length: 0\r\n\r\n`,
+    async ({ client, server }) => {
+      const proxy = new Proxy();
+      const url = `https://127.0.0.1:${server.port}`;
+      const who = { ...CA, ...WHO, proxyAuthMode: "digest", raiseError: false } as const;
+      try {
+        for (const way of [proxy.options, {}]) {
+          assertEquals((await client.fetch(url, { ...who, ...way })).code, 407);
+        }
+      } finally {
+        proxy.stop();
+      }
+      assertEquals(
+        server.asked.map(({ headers }) => headers.get("Proxy-Authorization")),
+        [null, null],
+      );
+      assertEquals(proxy.asked, [`CONNECT 127.0.0.1:${server.port} null`]);
+    },
+    TLS,
+  ));
+
+Deno.test("fetch() does not let a proxy send interim answers for ever", () =>
+  proxied(async ({ proxy, client, secure }) => {
+    const interim = "HTTP/1.1 103 Wait\r\n\r\n";
+    proxy.refusal = interim.repeat(Math.ceil(65536 / interim.length));
+    const options = { ...proxy.options, ...CA };
+    const error = await assertRejects(() => client.fetch(secure, options).then(), HTTPClientError);
+    assertStringIncludes(error.message, "exceeds 65536 bytes");
+    proxy.refusal = `${interim.repeat(2)}HTTP/1.1 403 Not there\r\n\r\n`;
+    await assertRejects(() => client.fetch(secure, options).then(), HTTPClientError, "Not there");
+  }));
+
 Deno.test("fetch() fails where the proxy refuses, and says what it said", () =>
   proxied(async ({ proxy, client, secure, server }) => {
     const options = { ...proxy.options, ...CA };

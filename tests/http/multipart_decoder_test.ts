@@ -187,6 +187,22 @@ Deno.test("MultipartDecoder heeds its limits", () => {
   );
 });
 
+Deno.test("MultipartDecoder reads long headers that come byte by byte, one after the other", () => {
+  const seen: string[] = [];
+  const decoder = new MultipartDecoder("1234", {
+    partBegan: ({ name }) => seen.push(name),
+    partData: (bytes) => seen.push(latin1(bytes)),
+    partEnded: () => seen.push("end"),
+  });
+  const names = ["a", "b", "c"].map((letter) => letter.repeat(9_000));
+  const form = names.map((name) =>
+    `--1234\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nx\r\n`
+  );
+  for (const byte of bytesOf(`${form.join("")}--1234--`)) decoder.push(Uint8Array.of(byte));
+  decoder.finish();
+  assertEquals(seen, names.flatMap((name) => [name, "x", "end"]));
+});
+
 Deno.test("MultipartDecoder takes a boundary of 1 to 70 bytes, with or without quotes", () => {
   const data = (boundary: string) => part("x").replace("1234", boundary) + `--${boundary}--`;
   for (const boundary of ["a", "b".repeat(70), "a b:c"]) {

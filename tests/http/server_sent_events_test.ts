@@ -69,17 +69,30 @@ Deno.test("ServerSentEventParser.retry is what the server said last, if it is a 
   assertEquals(parser.retry, null);
   parser.push(encoder.encode("retry: 300\n"));
   parser.push(encoder.encode("retry: 5s\nretry:\nretry: -1\n"));
+  parser.push(encoder.encode(`retry: ${"9".repeat(400)}\n`));
   assertEquals(parser.retry, 300);
 });
 
 Deno.test("ServerSentEventParser.push() refuses an event or a line that is too large", () => {
-  for (const stream of ["data: 12345\n\n", "data: 12\ndata: 34\n\n", `:${"x".repeat(9)}\n`]) {
-    const parser = new ServerSentEventParser({ maxEventSize: 4 });
-    assertThrows(
-      () => [...encoder.encode(stream)].forEach((byte) => parser.push(Uint8Array.of(byte))),
-      HTTPInputError,
-      "larger than 4 characters",
-    );
+  const long = "x".repeat(9);
+  for (
+    const stream of [
+      "data: 12345\n\n",
+      "data\ndata\n".repeat(6),
+      `:${long}\n`,
+      `event: ${long}\n`,
+      `id: ${long}\n`,
+    ]
+  ) {
+    const bytes = encoder.encode(stream);
+    for (const cuts of cutsOf(bytes.length)) {
+      const parser = new ServerSentEventParser({ maxEventSize: 8 });
+      const push = (from: number, to?: number) => parser.push(bytes.subarray(from, to));
+      const refused = "larger than 8 characters";
+      const pushAll = () => cuts.forEach((cut, at) => push(cuts[at - 1] ?? 0, cut));
+      assertThrows(pushAll, HTTPInputError, refused);
+      assertThrows(() => parser.push(encoder.encode("\n")), HTTPInputError, refused);
+    }
   }
   const parser = new ServerSentEventParser({ maxEventSize: 10 });
   assertEquals(parser.push(encoder.encode("data: 1234\n\n")), [event("1234")]);

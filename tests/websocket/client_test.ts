@@ -279,6 +279,32 @@ Deno.test("websocketConnect() reads a head that comes byte by byte, behind an in
   });
 });
 
+Deno.test("websocketConnect() does not skip interim answers for ever", async () => {
+  using server = new RawServer();
+  await inLoop(async () => {
+    const accepting = server.request();
+    const connecting = websocketConnect(server.url);
+    using peer = await accepting;
+    const interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    await peer.send(interim.repeat(Math.ceil(65536 / interim.length)));
+    const error = await assertRejects(async () => await connecting, WebSocketHandshakeError);
+    assertStringIncludes(error.message, "exceeds 65536 bytes");
+  });
+});
+
+Deno.test("websocketConnect() sends a percent sign in name and password that escapes nothing as it is", async () => {
+  using server = new RawServer();
+  await inLoop(async () => {
+    const accepting = server.accept();
+    const connecting = websocketConnect(`ws://50%:a%20%zz@127.0.0.1:${server.port}/`);
+    using peer = await accepting;
+    assertEquals(peer.headers.get("Authorization"), `Basic ${btoa("50%:a %zz")}`);
+    const client = await connecting;
+    peer.vanish();
+    assertEquals(await client.readMessage(), null);
+  });
+});
+
 Deno.test("websocketConnect() does not lose messages in one packet with the answer", async () => {
   using server = new RawServer();
   await inLoop(async () => {
