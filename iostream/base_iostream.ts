@@ -689,6 +689,11 @@ export abstract class BaseIOStream
     this.#deliver();
   }
 
+  /** How many bytes came that nobody has taken. @ignore */
+  get _unread(): number {
+    return this.#buffer.length;
+  }
+
   /** Whether the peer has said that it sends no more. @ignore */
   get _ended(): boolean {
     return this.#state !== State.OPEN;

@@ -1368,7 +1368,8 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
     const work = this.#work;
     if (cancels) work?.cancel(reason);
     // Its children end after it: one of them may be what it shields.
-    work?._listen({ _settled: () => this.#children?.close(null) });
+    if (work !== null) work._listen({ _settled: () => this.#children?.close(null) });
+    else if (this.#children !== null) queueMicrotask(() => this.#children!.close(null));
     try {
       this.onConnectionClose();
     } catch (error) {

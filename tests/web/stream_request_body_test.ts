@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { gzipSync } from "node:zlib";
-import { type CoroutineGenerator, moment, sleep } from "../../gen/mod.ts";
+import { coroutine, type CoroutineGenerator, moment, sleep } from "../../gen/mod.ts";
 import { appLog } from "../../ioloop/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
 import { HTTPError, RequestHandler, streamRequestBody } from "../../web/mod.ts";
-import { RawClient } from "../http/_raw_client.ts";
+import { RawClient, until } from "../http/_raw_client.ts";
 import { serve } from "./_serve.ts";
 
 let log: string[] = [];
@@ -102,6 +102,7 @@ Deno.test("a streamed request that prepare() answers is over, and so is its conn
 });
 
 Deno.test("a client that leaves in a streamed body ends the handler: onConnectionClose() is called", async () => {
+  log = [];
   await serve([["/", Upload]], async ({ port }) => {
     const client = await RawClient.connect(port);
     await client.send(post("/", "Content-Length: 10\r\n", "01234"));
@@ -188,5 +189,78 @@ Deno.test("an upload of 256 MiB goes through without piling up", async () => {
     },
     {},
     { maxBodySize: size },
+  );
+});
+
+// The work of a streamed request went on when its client left between two pieces, or while one
+// was taken.
+Deno.test("a client that leaves in a streamed body ends what the handler started", async () => {
+  const seen: string[] = [];
+  const waiting = coroutine(function* (what: string) {
+    try {
+      yield* sleep(60_000);
+    } finally {
+      seen.push(`${what} ended`);
+    }
+  });
+  @streamRequestBody
+  class Between extends RequestHandler {
+    override prepare(): void {
+      waiting("child");
+    }
+    override dataReceived(): void {
+      seen.push("data");
+    }
+    override onConnectionClose(): void {
+      seen.push("left");
+    }
+  }
+  @streamRequestBody
+  class Within extends Between {
+    static override CANCEL_ON_DISCONNECT = true;
+    override *dataReceived(): CoroutineGenerator {
+      seen.push("data");
+      yield* waiting("work");
+    }
+  }
+  await serve([["/between", Between], ["/within", Within]], async ({ port }) => {
+    for (const path of ["/between", "/within"]) {
+      seen.length = 0;
+      const client = await RawClient.connect(port);
+      await client.send(post(path, "Content-Length: 100\r\n", "abc"));
+      await until(() => seen.includes("data"));
+      client[Symbol.dispose]();
+      await until(() => seen.includes("left") && seen.includes("child ended"));
+      if (path === "/within") await until(() => seen.includes("work ended"));
+    }
+  });
+});
+
+Deno.test("a client that ends its side behind the whole streamed body gets its answer", async () => {
+  @streamRequestBody
+  class Slow extends RequestHandler {
+    #length = 0;
+    override *dataReceived(chunk: Uint8Array): CoroutineGenerator {
+      yield* sleep(5);
+      this.#length += chunk.length;
+    }
+    override post(): void {
+      this.write(String(this.#length));
+    }
+  }
+  await serve(
+    [["/", Slow]],
+    async ({ port }) => {
+      for (const length of [3, 100]) {
+        using client = await RawClient.connect(port);
+        await client.send(post("/", `Content-Length: ${length}\r\n`, "x".repeat(length)));
+        await client.closeWrite();
+        let answer = await client.answer();
+        while (answer.status === 100) answer = await client.answer();
+        assertEquals(answer.text, String(length));
+      }
+    },
+    {},
+    { chunkSize: 4 },
   );
 });
