@@ -42,7 +42,7 @@ const ESCAPED_REGEXP = /[^\w!#$%&'*+.^`|~: ()/<=>?@[\]{}-]/g;
 // deno-lint-ignore no-control-regex -- these are what is looked for
 const CONTROL_OR_BLANK_REGEXP = /[\x00-\x20]/;
 // deno-lint-ignore no-control-regex -- these are what is looked for
-const NOT_IN_ATTRIBUTE_REGEXP = /[\x00-\x1f\x7f;]/;
+const NOT_IN_ATTRIBUTE_REGEXP = /[\x00-\x1f\x7f;]|[^\x00-\xff]/;
 // deno-lint-ignore no-control-regex -- latin-1 begins at NUL
 const NOT_LATIN1_REGEXP = /[^\x00-\xff]/;
 const DAY = 86_400_000;
@@ -85,7 +85,7 @@ export function isCookieName(name: string): boolean {
 
 function attribute(name: string, option: string, value: string): string {
   if (NOT_IN_ATTRIBUTE_REGEXP.test(value)) {
-    refuse(name, `a control character or semicolon is in its ${option}`);
+    refuse(name, `its ${option} holds a control character, a semicolon or what is beyond latin-1`);
   }
   return value;
 }

@@ -38,7 +38,8 @@ export interface OptionalTypedArgument<T extends ArgumentType, D> extends TypedA
 }
 
 const INT_REGEXP = /^[+-]?[0-9]+$/;
-const NUMBER_REGEXP = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i;
+// Only one way leads through each text: with two, a long one would be gone through again and again.
+const NUMBER_REGEXP = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i;
 const TRUE = ["true", "1", "yes", "on"];
 const FALSE = ["false", "0", "no", "off"];
 

@@ -69,7 +69,7 @@ export function addSlash<M extends HandlerMethod>(method: M, _context?: MethodCo
 export function removeSlash<M extends HandlerMethod>(method: M, _context?: MethodContext): M {
   return wrap(method, (handler) => {
     const { path } = handler.request;
-    const bare = path.replace(/\/+$/, "");
+    const bare = withoutSlashes(path);
     return bare === path || bare === "" || moveTo(handler, bare);
   });
 }
@@ -85,6 +85,13 @@ function wrap<M extends HandlerMethod>(method: M, admits: (handler: RequestHandl
 
 function isReading({ request: { method } }: RequestHandler): boolean {
   return method === "GET" || method === "HEAD";
+}
+
+// A pattern would begin anew at each slash of a path that is full of them.
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === "/") end--;
+  return path.slice(0, end);
 }
 
 function moveTo(handler: RequestHandler, path: string): false {

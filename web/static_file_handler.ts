@@ -3,7 +3,6 @@
 // not a file inside the root. The last looks at the path as text first, so that nothing is
 // said about files elsewhere, and then at where it leads when links are followed.
 import { join, relative, resolve, sep } from "node:path";
-import { ifNoneMatch } from "@std/http/etag";
 import { lookup } from "mrmime";
 import type { CoroutineGenerator } from "../gen/mod.ts";
 import { describeError } from "../ioloop/errors.ts";
@@ -12,6 +11,7 @@ import { formatTimestamp, getContentRange } from "../http/mod.ts";
 import { acceptsEncoding } from "./_accepts_encoding.ts";
 import { type ByteRange, partHead, selectRanges } from "./_byte_ranges.ts";
 import { contentHash, contentHashSync, forgetContentHashes } from "./_content_hash.ts";
+import { matchesEntityTag } from "./_entity_tag.ts";
 import { HTTPError } from "./errors.ts";
 import { readPieces } from "./_file_pieces.ts";
 import { RequestHandler } from "./request_handler.ts";
@@ -266,7 +266,7 @@ export class StaticFileHandler extends RequestHandler {
   shouldReturn304(): boolean {
     const { headers } = this.request;
     if (headers.has("If-None-Match")) {
-      return !ifNoneMatch(headers.getList("If-None-Match").join(","), this.computeEtag());
+      return matchesEntityTag(headers.getList("If-None-Match").join(","), this.computeEtag());
     }
     const since = headers.get("If-Modified-Since");
     if (since === null || this.#modified === null) return false;

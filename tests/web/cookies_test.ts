@@ -114,6 +114,7 @@ Deno.test("setCookie() refuses what would end a name, a value or an attribute", 
     }
     for (const name of ["", "a b", "a=b", "a;b", 'a"b', "é"]) refuses(name, "1");
     refuses("a", "\u20ac");
+    for (const option of ["domain", "path", "sameSite"]) refuses("a", "1", { [option]: "\u010a" });
     refuses("a", "1", { maxAge: 1.5 });
     refuses("a", "1", { maxAge: NaN });
   });

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import { genLog } from "../../ioloop/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
@@ -46,6 +46,7 @@ Deno.test("getArgument() returns values of a type", () =>
     assertEquals(await value("number", "1.5"), 1.5);
     assertEquals(await value("number", "-.5e3"), -500);
     assertEquals(await value("number", "7"), 7);
+    assertEquals(await value("number", "7.e1"), 70);
     for (const text of ["true", "1", "YES", "on"]) assertEquals(await value("boolean", text), true);
     for (const text of ["false", "0", "no", "Off"]) {
       assertEquals(await value("boolean", text), false);
@@ -66,6 +67,17 @@ Deno.test("getArgument() answers 400 to a value that is not of its type", async 
       for (const text of ["", "2", "maybe"]) assertEquals(await value("boolean", text), 400);
       for (const text of ["", "UP", "sideways"]) assertEquals(await value("list", text), 400);
       assertEquals(await value("day", "yesterday"), 400);
+    }), { required: false });
+});
+
+Deno.test("getArgument() refuses a long text that is no number without holding the loop", async () => {
+  await expectLog(genLog, "", () =>
+    ask(async (value) => {
+      for (const text of [`${"1".repeat(60_000)}x`, `1.${"1".repeat(60_000)}x`]) {
+        const start = performance.now();
+        assertEquals(await value("number", text), 400);
+        assert(performance.now() - start < 1000);
+      }
     }), { required: false });
 });
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type CoroutineGenerator, sleep } from "../../gen/mod.ts";
 import { appLog } from "../../ioloop/mod.ts";
 import { expectLog } from "../../testing/mod.ts";
@@ -178,6 +178,16 @@ Deno.test("removeSlash redirects to the path without slashes, keeping the query"
     assertEquals([status, headers.get("Location")], [301, "/a?b=c"]);
     assertEquals((await get("/a///")).headers.get("Location"), "/a");
     assertEquals((await ask("POST", "/a/")).status, 404);
+  });
+});
+
+Deno.test("removeSlash takes a path that is full of slashes without holding the loop", async () => {
+  await serve([["/.*", NoSlash]], async ({ get }) => {
+    const slashes = "/".repeat(60_000);
+    const start = performance.now();
+    assertEquals((await get(`/a${slashes}b`)).text, "without");
+    assertEquals((await get(`/a${slashes}`)).headers.get("Location"), "/a");
+    assert(performance.now() - start < 1000);
   });
 });
 
