@@ -355,7 +355,7 @@ export class ServerConnection
     const tracer = this.#stream.ioLoop._tracer;
     if (tracer !== null) tracer._answering(this.#request!, code);
     const bodiless = hasNoBody(method, code);
-    const announced = bodiless && method !== "HEAD" ? -1 : length;
+    const announced = hasNoBody("GET", code) ? -1 : length; // RFC 9110 8.6: to HEAD too
     this.#host.heads.write(this.#stream, line, fields, this.#connectionField(), announced);
     if (!bodiless) {
       if (typeof body === "string") this.#stream._writeText(body);

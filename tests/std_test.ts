@@ -22,7 +22,6 @@ import {
   fail,
   unreachable,
 } from "@std/assert";
-import { eTag, ifMatch, ifNoneMatch } from "@std/http/etag";
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 import { assertSpyCall, assertSpyCalls, MockError, spy, stub } from "@std/testing/mock";
 import { FakeTime, TimeError } from "@std/testing/time";
@@ -285,28 +284,6 @@ Deno.test("IsExact is true for the same type only", () => {
   assertType<IsExact<{ a: any }, { a: unknown }>>(false);
   assertType<IsExact<string | number, string>>(false);
   assertType<IsExact<{ a?: string }, { a: string }>>(false);
-});
-
-Deno.test("eTag() tells the length and the digest", async () => {
-  assertEquals(await eTag(""), '"0-47DEQpj8HBSa+/TImW+5JCeuQeR"');
-  assertEquals(await eTag("é"), await eTag(Uint8Array.of(0xc3, 0xa9)));
-  assertMatch(await eTag("x", { weak: true }), /^W\/"1-.{27}"$/);
-  assertMatch(
-    await eTag({ size: 10, mtime: new Date(0) }) ?? "",
-    /^W\/"a-.{27}"$/,
-  );
-  assertEquals(await eTag({ size: 10, mtime: null }), undefined);
-});
-
-Deno.test("ifMatch() compares strongly, ifNoneMatch() weakly", () => {
-  assert(ifMatch('"a", "b"', '"b"'));
-  assert(ifMatch("*", '"b"'));
-  assert(!ifMatch('W/"b"', 'W/"b"'));
-  assert(!ifMatch(null, '"b"'));
-  assert(!ifNoneMatch('"a", W/"b"', '"b"'));
-  assert(!ifNoneMatch("*", '"b"'));
-  assert(ifNoneMatch('"a"', '"b"'));
-  assert(ifNoneMatch(null, '"b"'));
 });
 
 Deno.test("STATUS_TEXT has the words of each code", () => {

@@ -160,7 +160,7 @@ export class FormUpload {
    * Takes the next bytes; return its promise from `dataReceived`, and a slow disk slows the client.
    *
    * @throws {HTTPInputError} when they are no form.
-   * @throws {HTTPError} 400 when the request does not announce one.
+   * @throws {HTTPError} 400 when the request does not announce one, or a value is not UTF-8.
    * @throws {HTTPError} 413 when a file or all that is kept is too large.
    */
   push(chunk: Uint8Array): Promise<void> {
@@ -250,7 +250,17 @@ export class FormUpload {
     file?.close();
     const body = file === null ? joinPieces(pieces, size) : null;
     if (head.filename !== "") this.#files.push({ ...head, size, body, path });
-    else (this.#values[head.name] ??= []).push(new TextDecoder().decode(body!));
+    else (this.#values[head.name] ??= []).push(readText(head.name, body!));
+  }
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function readText(name: string, body: Uint8Array): string {
+  try {
+    return decoder.decode(body);
+  } catch (cause) {
+    throw new HTTPError(400, `Cannot decode ${name}: it is not UTF-8`, { cause });
   }
 }
 

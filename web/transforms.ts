@@ -72,7 +72,8 @@ export class GZipContentEncoding extends OutputTransform {
     finishing: boolean,
   ): FirstChunk {
     const vary = headers.get("Vary");
-    headers.set("Vary", vary === null ? "Accept-Encoding" : `${vary}, Accept-Encoding`);
+    if (vary === null) headers.set("Vary", "Accept-Encoding");
+    else if (!/\baccept-encoding\b/i.test(vary)) headers.set("Vary", `${vary}, Accept-Encoding`);
     const { MIN_LENGTH } = this.#class;
     this.#active &&= !headers.has("Content-Encoding") && !headers.has("Content-Range") &&
       (!finishing || chunk.length >= MIN_LENGTH) && this.#shrinks(headers.get("Content-Type", ""));

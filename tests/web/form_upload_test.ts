@@ -128,6 +128,14 @@ Deno.test("FormUpload answers 400 to what is no form, or has no end", async () =
         ),
         400,
       );
+      const { status } = await ask("POST", "/", {
+        headers: { "Content-Type": "multipart/form-data; boundary=b" },
+        body: Uint8Array.from(
+          '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--b--',
+          (char) => char.charCodeAt(0),
+        ),
+      });
+      assertEquals(status, 400);
     }, { required: false });
   });
 });
