@@ -110,8 +110,7 @@ interface Part {
  *   server.stop();
  *   yield* server.closeAllConnections();
  * });
- * assertEquals([...Deno.readDirSync(directory)], []);
- * await Deno.remove(directory);
+ * await Deno.remove(directory, { recursive: true });
  * ```
  */
 export class FormUpload {
