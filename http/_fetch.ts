@@ -8,7 +8,7 @@
 // closed it while the request was on its way. That is only for requests that may be sent twice
 // (RFC 9110 9.2.2, RFC 9112 9.3.1), and before any byte of the answer.
 import { convertYielded, type CoroutineGenerator, type MaybeYieldable } from "../gen/mod.ts";
-import { CancelledError, Future, type IOLoop } from "../ioloop/mod.ts";
+import { CancelledError, Future, genLog, type IOLoop } from "../ioloop/mod.ts";
 import { type Data, type IOStream, StreamClosedError } from "../iostream/mod.ts";
 import { ByteCollector } from "./_byte_collector.ts";
 import {
@@ -487,9 +487,17 @@ function asClientError(error: unknown, where: string): unknown {
   return error ?? new CancelledError();
 }
 
+// The error of a handshake names the peer already. It is logged as the server's side logs its own.
 function connectError(error: unknown, request: ResolvedRequest): unknown {
   if (error instanceof HTTPClientError || error instanceof CancelledError) return error;
   const { url, unixSocket } = request;
+  if (error instanceof Deno.errors.InvalidData) {
+    genLog.warn("Cannot fetch from {origin}: {error}", {
+      origin: url.origin,
+      error: error.message,
+    });
+    return error;
+  }
   const port = url.port === "" ? url.protocol === "https:" ? ":443" : ":80" : "";
   const why = error instanceof Error ? error.message : String(error);
   return new HTTPClientError(

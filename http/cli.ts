@@ -44,12 +44,17 @@ export async function main(args: string[] = Deno.args): Promise<number> {
       });
       await show(response, values["print-headers"], values["print-body"]);
     } catch (error) {
-      if (!(error instanceof HTTPClientError || error instanceof TypeError)) throw error;
+      if (!isFailedFetch(error)) throw error;
       await print(Deno.stderr, `${error.message}\n`);
       exitCode = 1;
     }
   }
   return exitCode;
+}
+
+function isFailedFetch(error: unknown): error is Error {
+  return error instanceof HTTPClientError || error instanceof TypeError ||
+    error instanceof Deno.errors.InvalidData; // of a TLS handshake
 }
 
 async function show(

@@ -108,7 +108,9 @@ function fetchWithCallback(
 
 /** What the service failed with is no failure of ours; anything else stays as it is. */
 function badGateway(error: unknown): unknown {
-  return error instanceof HTTPClientError ? new HTTPError(502, error.message) : error;
+  return error instanceof HTTPClientError || error instanceof Deno.errors.InvalidData // of TLS
+    ? new HTTPError(502, error.message)
+    : error;
 }
 
 /** Makes the application; `service` is the URL of another service than the one built in. */

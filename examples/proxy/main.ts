@@ -107,7 +107,9 @@ class ProxyHandler extends RequestHandler {
         return this.flush(); // done when the browser's kernel has room for more
       });
     } catch (error) {
-      if (!(error instanceof HTTPClientError)) throw error;
+      if (!(error instanceof HTTPClientError || error instanceof Deno.errors.InvalidData)) {
+        throw error; // neither an upstream that does not answer nor one that fails in TLS
+      }
       throw new HTTPError(error instanceof HTTPTimeoutError ? 504 : 502, error.message);
     } finally {
       this.#upstreamIsDone = true; // it need not have read the body

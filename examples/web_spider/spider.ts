@@ -66,6 +66,11 @@ export interface Report {
   readonly cut: boolean;
 }
 
+/** Tells a site that did not answer, or could not show who it is, from a fault of this program. */
+function isFailedFetch(error: unknown): error is Error {
+  return error instanceof HTTPClientError || error instanceof Deno.errors.InvalidData;
+}
+
 /** Follows the links of some sites, and no links that lead out of them. */
 export class Spider {
   readonly #client: SimpleAsyncHTTPClient;
@@ -138,7 +143,7 @@ export class Spider {
           });
           this.#take(response, url, from);
         } catch (error) {
-          if (!(error instanceof HTTPClientError)) throw error;
+          if (!isFailedFetch(error)) throw error;
           this.#broken.push({ url, from, reason: error.message }); // there was no whole answer
         }
       }

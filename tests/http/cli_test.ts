@@ -1,6 +1,7 @@
 // The program and `fetchOnce()`, both in a process or a loop of their own.
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { fetchOnce, HTTPClientError } from "../../http/mod.ts";
+import { localhost } from "../iostream/_certificates.ts";
 import { answer, answering, type Script } from "./_answering.ts";
 
 const script: Script = ({ target }) =>
@@ -46,6 +47,15 @@ Deno.test("cli.ts follows redirects, and goes through a proxy", () =>
     assertEquals((await run(...proxy, "http://name.example/")).out, "hello\n");
     assertEquals(server.asked.at(-1)!.target, "http://name.example/");
   }));
+
+Deno.test("cli.ts refuses a certificate that it cannot verify, unless told not to look", () =>
+  answering(script, async ({ server }) => {
+    const url = `https://127.0.0.1:${server.port}/`;
+    const { code, err } = await run(url);
+    assertEquals(code, 1);
+    assertStringIncludes(err, "Cannot set up TLS with 127.0.0.1: invalid peer certificate");
+    assertEquals((await run("--no-validate-cert", url)).out, "hello\n");
+  }, { sslOptions: localhost }));
 
 Deno.test("cli.ts says what it cannot fetch, and what it does not know", async () => {
   const refused = await run("http://127.0.0.1:1/", "nonsense");

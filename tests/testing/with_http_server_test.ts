@@ -41,6 +41,27 @@ Deno.test("withHttpServer() gives a server, and ways to ask it", async () => {
   await assertRejects(() => Deno.connect({ port }));
 });
 
+Deno.test("withHttpServer() asks its own server by path, and another one by its full URL", async () => {
+  class Other extends RequestHandler {
+    override get(): void {
+      this.setStatus(202);
+      this.write("another");
+    }
+  }
+  await withHttpServer(
+    app,
+    ({ fetch }) =>
+      withHttpServer(new Application([["/", Other]]), function* (other): CoroutineGenerator {
+        const answers = [yield* fetch("/"), yield* fetch(other.url("/")), yield* other.fetch("/")];
+        assertEquals(answers.map(({ code, body }) => [code, new TextDecoder().decode(body)]), [
+          [200, "http hello"],
+          [202, "another"],
+          [202, "another"],
+        ]);
+      }),
+  );
+});
+
 Deno.test("withHttpServer() takes async and plain functions", async () => {
   const text = await withHttpServer(app, async ({ fetch }) => (await fetch("/")).text());
   assertEquals(text, "http hello");

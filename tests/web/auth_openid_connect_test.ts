@@ -11,6 +11,8 @@ import {
   RequestHandler,
   type Route,
 } from "../../web/mod.ts";
+import { answer, answering } from "../http/_answering.ts";
+import { localhost } from "../iostream/_certificates.ts";
 import { Browser, locationOf, SETTINGS, withSite } from "./_providers.ts";
 import { type OpenIDProviderOptions, RealProvider } from "./_providers_openid.ts";
 
@@ -240,6 +242,18 @@ Deno.test("OpenIDConnectMixin answers 503 when the provider is not there", async
     assertEquals(browser.cookies.size, 0);
   });
 });
+
+Deno.test("OpenIDConnectMixin answers 503 when the provider cannot show who it is", () =>
+  answering(() => answer("{}"), async ({ server }) => {
+    const settings = { issuer: `https://127.0.0.1:${server.port}`, clientId: "us" };
+    await withSite([], (base) => makeSite(base, settings), async ({ browser }) => {
+      const lines = await warnings(async () => {
+        assertEquals((await browser.open("/login")).status, 503);
+      });
+      assertMatch(lines.at(-1)!, /^503 GET \/login .*: Cannot discover the provider: .*TLS/);
+    });
+    assertEquals(server.asked.length, 0);
+  }, { sslOptions: localhost }));
 
 // A provider that breaks the rules.
 

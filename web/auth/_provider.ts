@@ -31,7 +31,7 @@ export function* ask(
   try {
     return yield* client.fetch(url, options);
   } catch (error) {
-    if (error instanceof HTTPClientError) throw failure(action, error);
+    if (isFailedFetch(error)) throw failure(action, error);
     throw error;
   }
 }
@@ -59,7 +59,7 @@ export function* lookUp<T>(action: string, work: CoroutineGenerator<T>): Corouti
   try {
     return yield* work;
   } catch (cause) {
-    if (cause instanceof HTTPClientError) {
+    if (isFailedFetch(cause)) {
       throw new AuthError(`Cannot ${action}: ${cause.message}`, { status: 503, cause });
     }
     if (cause instanceof SyntaxError) {
@@ -85,8 +85,14 @@ export function errorCode(value: unknown): string | null {
   return typeof value === "string" && ERROR_CODE_REGEXP.test(value) ? value : null;
 }
 
-function failure(action: string, error: HTTPClientError): AuthError {
-  const code = error.response === null ? null : errorCode(toObject(error.response)?.["error"]);
+// Of the two kinds of error, the second is that of a TLS handshake.
+function isFailedFetch(error: unknown): error is Error {
+  return error instanceof HTTPClientError || error instanceof Deno.errors.InvalidData;
+}
+
+function failure(action: string, error: Error): AuthError {
+  const response = error instanceof HTTPClientError ? error.response : null;
+  const code = response === null ? null : errorCode(toObject(response)?.["error"]);
   return new AuthError(
     `Cannot ${action}: ${error.message}${code === null ? "" : `, ${code}`}`,
     { status: code !== null && REFUSALS.includes(code) ? 403 : 503, code, cause: error },
