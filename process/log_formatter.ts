@@ -1,3 +1,4 @@
+import { getLogger } from "@logtape/logtape";
 import { describeError } from "../ioloop/errors.ts";
 import { formatTime, unknownTimeCode } from "./_format_time.ts";
 
@@ -18,6 +19,8 @@ export interface LoggedMessage {
   readonly rawMessage: unknown;
   /** What came with it; an `error` that the message does not show is added to that. */
   readonly properties: Readonly<Record<string, unknown>>;
+  /** Where it was logged, when the configuration of LogTape says `captureSourceLocation`. */
+  readonly sourceLocation?: { readonly file: string; readonly line: number };
 }
 
 /** Options of {@linkcode LogFormatter}. */
@@ -25,10 +28,10 @@ export interface LogFormatterOptions {
   /**
    * What a line is made of. Stand-ins are `{color}` and `{endColor}`, between which it has the
    * colour of its level, `{level}`, which is a letter, `{levelName}`, `{time}`, `{category}`,
-   * `{message}`, and `{place}`, the file and the line that logged it, as `web:12`. To find the
-   * place takes about 0.2 ms for each line.
+   * `{message}`, and `{place}`, the file and the line that logged it, as `web:12`; without it a
+   * line takes about 20 us less. It is left out where it cannot be told.
    *
-   * @default {"{color}[{level} {time}]{endColor} {message}"}
+   * @default {"{color}[{level} {time} {place}]{endColor} {message}"}
    */
   format?: string;
   /**
@@ -47,7 +50,7 @@ export interface LogFormatterOptions {
   colors?: Readonly<Partial<Record<LogLevelName, number>>>;
 }
 
-const FORMAT = "{color}[{level} {time}]{endColor} {message}";
+const FORMAT = "{color}[{level} {time} {place}]{endColor} {message}";
 const DATE_FORMAT = "%y%m%d %H:%M:%S";
 
 const COLORS: Readonly<Record<LogLevelName, number>> = {
@@ -59,12 +62,25 @@ const COLORS: Readonly<Record<LogLevelName, number>> = {
   fatal: 35,
 };
 
-const OWN_FRAME_REGEXP = new RegExp(RegExp.escape(new URL(".", import.meta.url).href));
-const LOGTAPE_FRAME_REGEXP = /logtape/i;
-const PLACE_REGEXP = /([^/\\]+?)(?:\.[cm]?[jt]sx?)?:(\d+):\d+\)?$/;
+// The methods that log at a level, of loggers and of those that `with()` gives.
+const plainLogger = getLogger([]);
+const LOGGERS = [plainLogger, plainLogger.with({})].map(
+  (logger) => Object.getPrototypeOf(logger) as typeof plainLogger,
+);
+const METHODS = new Map<LogLevelName, (keyof typeof plainLogger)[]>([
+  ["trace", ["trace"]],
+  ["debug", ["debug"]],
+  ["info", ["info"]],
+  ["warning", ["warn", "warning"]],
+  ["error", ["error"]],
+  ["fatal", ["fatal"]],
+]);
+
+const FRAME_REGEXP = /([^/\\]+?)(?:\.[cm]?[jt]sx?)?:(\d+):\d+\)?$/;
+const FILE_REGEXP = /([^/\\]+?)(?:\.[cm]?[jt]sx?)?(?:\?.*)?$/;
 
 /**
- * Writes log records as lines, such as `[I 130428 18:35:01] 200 GET / (127.0.0.1) 0.41ms`.
+ * Writes log records as lines, such as `[I 130428 18:35:01 web:12] 200 GET / (127.0.0.1) 0.41ms`.
  * Further lines of a message are indented by four, so that who reads a file can tell where a
  * message begins. It never fails: bytes that are no UTF-8 are escaped, and what cannot be shown
  * is said to be so.
@@ -131,7 +147,7 @@ export class LogFormatter {
         case "message":
           return blank + messageOf(record);
         case "place": {
-          const place = callPlace();
+          const place = placeOf(record);
           return place === null ? "" : blank + place;
         }
         default:
@@ -189,17 +205,28 @@ function showBytes(bytes: Uint8Array): string {
   }
 }
 
-// Whoever called the logger: the frame above those of LogTape, which stand above ours.
-function callPlace(): string | null {
-  const holder: { stack?: string } = {};
+function placeOf({ level, sourceLocation }: LoggedMessage): string | null {
+  if (sourceLocation === undefined) return callPlace(level);
+  const [, file] = FILE_REGEXP.exec(sourceLocation.file) ?? [];
+  return file === undefined ? null : `${file}:${sourceLocation.line}`;
+}
+
+// Whoever called the method of the logger. A stack of that one frame is an eighth of the work of a
+// whole one; it is empty when the method is not among the callers.
+function callPlace(level: LogLevelName): string | null {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 30;
-  Error.captureStackTrace(holder, callPlace);
-  Error.stackTraceLimit = limit;
-  const frames = holder.stack!.split("\n").slice(1);
-  const inner = frames.findLastIndex((frame) =>
-    LOGTAPE_FRAME_REGEXP.test(frame) && !OWN_FRAME_REGEXP.test(frame)
-  );
-  const [, file, line] = (inner < 0 ? null : PLACE_REGEXP.exec(frames[inner + 1] ?? "")) ?? [];
-  return file === undefined ? null : `${file}:${line}`;
+  Error.stackTraceLimit = 1;
+  try {
+    for (const logger of LOGGERS) {
+      for (const method of METHODS.get(level) ?? []) {
+        const holder: { stack?: string } = {};
+        Error.captureStackTrace(holder, logger[method] as () => void);
+        const [, file, line] = FRAME_REGEXP.exec(holder.stack!) ?? [];
+        if (file !== undefined) return `${file}:${line}`;
+      }
+    }
+    return null;
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }

@@ -10,7 +10,7 @@
  * const lines: string[] = [];
  * enablePrettyLogging({ write: (line) => lines.push(line), color: false });
  * genLog.info("ready");
- * assertMatch(lines[0]!, /^\[I \d{6} [\d:]{8}\] ready\n$/);
+ * assertMatch(lines[0]!, /^\[I \d{6} [\d:]{8} \S+:\d+\] ready\n$/);
  * ```
  *
  * @module

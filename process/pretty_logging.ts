@@ -30,7 +30,8 @@ export interface PrettyLoggingOptions {
 
 /**
  * Shows what the framework logs, a line for each message, such as
- * `[I 261121 18:35:01] 200 GET / (127.0.0.1) 0.41ms`; further lines of a message are indented.
+ * `[I 261121 18:35:01 main:12] ready`, with the file and the line that logged it; further lines of a
+ * message are indented.
  *
  * Lines go where the options say, see {@linkcode defineLoggingOptions}: to standard error, unless
  * they go to a file, or LogTape was configured to give them to somebody. Where the options say

@@ -1,5 +1,5 @@
 import { configureSync, getLogger, type LogRecord, resetSync } from "@logtape/logtape";
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { LogFormatter, type LogFormatterOptions } from "../../process/mod.ts";
 
 const TIME = new Date(2013, 3, 28, 18, 35, 1, 250).getTime();
@@ -116,9 +116,9 @@ Deno.test("LogFormatter.format() follows the format and the date format", () => 
   );
 });
 
-Deno.test("LogFormatter.format() finds the place that logged", () => {
+Deno.test("LogFormatter.format() finds the place that logged, whatever the level", () => {
   const lines: string[] = [];
-  const formatter = new LogFormatter({ format: "[{level} {place}] {message}", color: false });
+  const formatter = new LogFormatter({ color: false });
   configureSync({
     sinks: { lines: (record) => void lines.push(formatter.format(record)) },
     loggers: [
@@ -127,11 +127,27 @@ Deno.test("LogFormatter.format() finds the place that logged", () => {
     ],
   });
   try {
-    getLogger(["mine", "part"]).info("{a}", { a: "here" });
+    const logger = getLogger(["mine", "part"]);
+    for (const each of [logger, logger.with({ a: "here" })]) {
+      for (
+        const level of ["trace", "debug", "info", "warn", "warning", "error", "fatal"] as const
+      ) each[level]("{a}", { a: "here" });
+    }
   } finally {
     resetSync();
   }
-  const [, line] = /^\[I log_formatter_test:(\d+)\] here$/.exec(lines[0]!) ?? [];
-  assert(line !== undefined, lines[0]);
-  assertEquals(format(["x"], { format: "[{level} {place}] {message}" }), "[I] x");
+  assertEquals(lines.length, 14);
+  const places = lines.map((line) => /^\[[TDIWEF] [\d ]{6} [\d:]{8} (.*)\] here$/.exec(line)?.[1]);
+  assertMatch(places[0]!, /^log_formatter_test:\d+$/);
+  assertEquals(new Set(places).size, 1);
+});
+
+Deno.test("LogFormatter.format() takes the place that the record has, and shows none where there is none", () => {
+  const formatter = new LogFormatter({ format: "[{level} {place}] {message}", color: false });
+  const nowhere = record(["x"]);
+  assertEquals(formatter.format(nowhere), "[I] x");
+  for (const file of ["file:///app/src/main.ts", "/app/main.js", "http://[::1]/a/main.ts?t=1"]) {
+    const line = formatter.format({ ...nowhere, sourceLocation: { file, line: 12 } });
+    assertEquals(line, "[I main:12] x");
+  }
 });

@@ -19,12 +19,12 @@ function parse(...args: string[]): void {
   defineLoggingOptions(new OptionParser()).parseCommandLine(args);
 }
 
-/** The names of the files in a directory, sorted, and what they hold, without the times. */
+/** The names of the files in a directory, sorted, and what they hold, without times and places. */
 function filesIn(directory: string): Record<string, string> {
   return Object.fromEntries(
     [...Deno.readDirSync(directory)].map(({ name }) => name).sort().map((name) => {
       const text = Deno.readTextFileSync(`${directory}/${name}`);
-      return [name, text.replaceAll(/ \d{6} [\d:]{8}\]/g, "]").replaceAll("\n", ";")];
+      return [name, text.replaceAll(/ \d{6} [\d:]{8} \w+:\d+\]/g, "]").replaceAll("\n", ";")];
     }),
   );
 }
@@ -57,7 +57,7 @@ async function stderrOf(before: string, { args = [], flags = [], env = {} }: {
 }
 
 Deno.test("parseCommandLine() of the options turns logging on at info, and import alone does not", async () => {
-  assertMatch(await stderrOf("parseCommandLine()"), /^\[I \d{6} [\d:]{8}\] hello\n$/);
+  assertMatch(await stderrOf("parseCommandLine()"), /^\[I \d{6} [\d:]{8} \S+:\d+\] hello\n$/);
   assertEquals(await stderrOf(""), "");
 });
 
@@ -145,7 +145,7 @@ Deno.test("a log file that would get too large begins anew, and former ones are 
   withDirectory((directory) => {
     parse(
       `--log-file-prefix=${directory}/log`,
-      "--log-file-max-size=60",
+      "--log-file-max-size=100",
       "--log-file-num-backups=2",
     );
     for (const name of ["a", "b", "c", "d", "e", "f", "g"]) genLog.info(name);
@@ -160,7 +160,7 @@ Deno.test("a log file that would get too large begins anew, and former ones are 
 Deno.test("a log file goes on where a former run of the program left it", () => {
   withDirectory((directory) => {
     for (const name of ["a", "b", "c"]) {
-      parse(`--log-file-prefix=${directory}/log`, "--log-file-max-size=60");
+      parse(`--log-file-prefix=${directory}/log`, "--log-file-max-size=100");
       genLog.info(name);
     }
     assertEquals(filesIn(directory), { "log": "[I] c;", "log.1": "[I] a;[I] b;" });

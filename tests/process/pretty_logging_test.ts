@@ -9,6 +9,11 @@ import {
   type PrettyLoggingOptions,
 } from "../../process/mod.ts";
 
+/** A way to write lines into `lines`, with "here" for the line of this file that logged. */
+function writerTo(lines: string[]): (line: string) => void {
+  return (line) => void lines.push(line.replace(/ pretty_logging_test:\d+\]/, " here]"));
+}
+
 /** Runs `body` with what is printed, then forgets the configuration. */
 function logging(
   options: PrettyLoggingOptions,
@@ -17,7 +22,7 @@ function logging(
   const lines: string[] = [];
   using _time = new FakeTime(new Date(2026, 10, 21, 8, 5, 9));
   try {
-    enablePrettyLogging({ color: false, write: (line) => lines.push(line), ...options });
+    enablePrettyLogging({ color: false, write: writerTo(lines), ...options });
     body(lines);
   } finally {
     resetSync();
@@ -31,10 +36,10 @@ Deno.test("enablePrettyLogging() prints level, date, time and message, a line fo
     genLog.warn("three {count}", { count: 3 });
     appLog.error("four {what}", { what: { a: [1] } });
     assertEquals(lines, [
-      "[D 261121 08:05:09] one\n",
-      "[I 261121 08:05:09] 200 GET / (127.0.0.1) 0.41ms\n",
-      "[W 261121 08:05:09] three 3\n",
-      "[E 261121 08:05:09] four { a: [ 1 ] }\n",
+      "[D 261121 08:05:09 here] one\n",
+      "[I 261121 08:05:09 here] 200 GET / (127.0.0.1) 0.41ms\n",
+      "[W 261121 08:05:09 here] three 3\n",
+      "[E 261121 08:05:09 here] four { a: [ 1 ] }\n",
     ]);
   });
 });
@@ -43,7 +48,7 @@ Deno.test("enablePrettyLogging() indents further lines of a message", () => {
   logging({}, (lines) => {
     appLog.error("first\n{stack}", { stack: "Error: second\n    at third" });
     assertEquals(lines, [
-      "[E 261121 08:05:09] first\n    Error: second\n        at third\n",
+      "[E 261121 08:05:09 here] first\n    Error: second\n        at third\n",
     ]);
   });
 });
@@ -52,7 +57,7 @@ Deno.test("enablePrettyLogging() leaves out what is below its level", () => {
   logging({ level: "warning" }, (lines) => {
     genLog.info("left out");
     genLog.warn("shown");
-    assertEquals(lines, ["[W 261121 08:05:09] shown\n"]);
+    assertEquals(lines, ["[W 261121 08:05:09 here] shown\n"]);
     assertEquals([genLog.isEnabledFor("info"), genLog.isEnabledFor("warning")], [false, true]);
   });
 });
@@ -62,8 +67,8 @@ Deno.test("enablePrettyLogging() colours the head of a line by its level", () =>
     genLog.info("green");
     genLog.error("red");
     assertEquals(lines, [
-      "\x1b[32m[I 261121 08:05:09]\x1b[0m green\n",
-      "\x1b[31m[E 261121 08:05:09]\x1b[0m red\n",
+      "\x1b[32m[I 261121 08:05:09 here]\x1b[0m green\n",
+      "\x1b[31m[E 261121 08:05:09 here]\x1b[0m red\n",
     ]);
   });
 });
@@ -92,10 +97,10 @@ Deno.test("enablePrettyLogging() keeps what else was configured", () => {
 Deno.test("enablePrettyLogging() called again replaces its former self", () => {
   logging({ level: "debug" }, (former) => {
     const lines: string[] = [];
-    enablePrettyLogging({ color: false, write: (line) => lines.push(line) });
+    enablePrettyLogging({ color: false, write: writerTo(lines) });
     genLog.debug("left out");
     genLog.info("once");
-    assertEquals([former, lines], [[], ["[I 261121 08:05:09] once\n"]]);
+    assertEquals([former, lines], [[], ["[I 261121 08:05:09 here] once\n"]]);
   });
 });
 
@@ -104,10 +109,10 @@ Deno.test("enablePrettyLogging() shows the messages of another category, and of 
     genLog.error("left out");
     getLogger(["mine", "part"]).info("shown");
     const all: string[] = [];
-    enablePrettyLogging({ color: false, write: (line) => all.push(line), logger: [] });
+    enablePrettyLogging({ color: false, write: writerTo(all), logger: [] });
     genLog.error("for all");
-    assertEquals(lines, ["[I 261121 08:05:09] shown\n"]);
-    assertEquals(all, ["[E 261121 08:05:09] for all\n"]);
+    assertEquals(lines, ["[I 261121 08:05:09 here] shown\n"]);
+    assertEquals(all, ["[E 261121 08:05:09 here] for all\n"]);
   });
 });
 
@@ -117,7 +122,7 @@ Deno.test("enablePrettyLogging() takes the level from the options, unless it is 
   logging({ options: { values } }, (lines) => {
     genLog.warn("left out");
     genLog.error("shown");
-    enablePrettyLogging({ options: { values }, level: "info", write: (line) => lines.push(line) });
+    enablePrettyLogging({ options: { values }, level: "info", write: writerTo(lines) });
     genLog.info("shown too");
     assertEquals(lines.length, 2);
   });

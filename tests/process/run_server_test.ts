@@ -130,7 +130,10 @@ Deno.test("a process with runServer() answers what is in progress at SIGTERM, th
   const { code, signal, stdout, stderr } = await server.ended;
   assertEquals([code, signal], [0, null], stderr);
   assertMatch(stdout, /\nThe gallery is closed\n$/);
-  assertMatch(stderr, /^\[I \d{6} [\d:]{8}\] 101 GET \/chat\/socket \(127\.0\.0\.1\) [\d.]+ms$/m);
+  assertMatch(
+    stderr,
+    /^\[I \d{6} [\d:]{8} \w+:\d+\] 101 GET \/chat\/socket \(127\.0\.0\.1\) [\d.]+ms$/m,
+  );
 });
 
 for (const second of ["SIGTERM", "SIGINT"] as const) {
