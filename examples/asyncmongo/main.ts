@@ -3,7 +3,8 @@
  *
  * It teaches a client for a binary protocol: messages as values in and out (`wire.ts`), a pool
  * that lends a connection for one command, results by callback or by `yield*`, and a cursor that
- * asks for more when it is read (`client.ts`). BSON comes from the package `bson`.
+ * asks for more when it is read (`client.ts`). BSON comes from the package `bson`. Beside it,
+ * `official_driver.ts` is the same book by MongoDB's own driver.
  *
  * Run it beside a server with
  * `deno run -P=serve examples/asyncmongo/main.ts --mongo-port 27017`, then
@@ -13,10 +14,11 @@
  */
 import { parseArgs } from "node:util";
 import type { CoroutineGenerator } from "@waterspout/waterspout/gen";
-import { Application, asynchronous, HTTPError, RequestHandler } from "@waterspout/waterspout/web";
+import { Application, asynchronous, RequestHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
 import { print } from "../serve_tcp.ts";
 import { type Collection, MongoClient } from "./client.ts";
+import { nameOfGuest } from "./guest.ts";
 
 const BATCH = 100;
 
@@ -40,8 +42,7 @@ class GuestsHandler extends RequestHandler {
   /** The same client in callback style. */
   @asynchronous
   override post(): void {
-    const name = this.getBodyArgument("name");
-    if (/[\r\n\0]/.test(name)) throw new HTTPError(400, "expected a name");
+    const name = nameOfGuest(this);
     this.#guests.insert([{ name }], (error) => {
       if (error !== null) throw error; // becomes a 500
       this.setStatus(201);

@@ -1,7 +1,7 @@
-// Speaks as much of MongoDB's protocol as the tests need, with documents in memory and filters
-// that compare for equality.
-import { type Document, Long } from "bson";
-import { decodeBody, decodeHead, encodeMessage, HEAD } from "../../examples/asyncmongo/wire.ts";
+// Speaks as much of MongoDB's protocol as the tests and the official driver need, with documents
+// in memory and filters that compare for equality.
+import { deserialize, type Document, Long } from "bson";
+import { decodeHead, encodeMessage, HEAD } from "../../examples/asyncmongo/wire.ts";
 import { sleep } from "../../gen/mod.ts";
 import { type IOStream, TCPServer } from "../../iostream/mod.ts";
 
@@ -20,7 +20,7 @@ export class MongoServer extends TCPServer {
     this.connections++;
     for (let id = 1;; id++) {
       const { rest, requestId } = decodeHead(yield* stream.readBytes(HEAD));
-      const command = decodeBody(yield* stream.readBytes(rest));
+      const command = decodeSections(yield* stream.readBytes(rest));
       const name = Object.keys(command)[0]!;
       this.commands.push(name);
       this.atWork.most = Math.max(this.atWork.most, ++this.atWork.now);
@@ -35,6 +35,18 @@ export class MongoServer extends TCPServer {
 
   #answer(name: string, command: Document): Document {
     switch (name) {
+      case "hello":
+        return {
+          ok: 1,
+          isWritablePrimary: true,
+          maxBsonObjectSize: 16_777_216,
+          maxMessageSizeBytes: 48_000_000,
+          maxWriteBatchSize: 100_000,
+          minWireVersion: 0,
+          maxWireVersion: 25,
+        };
+      case "endSessions":
+        return { ok: 1 };
       case "slow":
       case "ping":
         return { ok: 1, $db: command["$db"] };
@@ -56,14 +68,14 @@ export class MongoServer extends TCPServer {
       case "find": {
         const { filter, limit = Infinity } = command;
         const due = this.#documents.filter(fits(filter)).slice(0, limit);
-        return this.#batch("firstBatch", due, command["batchSize"] ?? 101);
+        return this.#batch("firstBatch", due, command, command["find"]);
       }
       case "getMore": {
         const id = Number(command["getMore"]);
         const due = this.cursors.get(id);
         this.cursors.delete(id);
         if (due === undefined) return { ok: 0, errmsg: "cursor not found", code: 43 };
-        return this.#batch("nextBatch", due, command["batchSize"] ?? 101);
+        return this.#batch("nextBatch", due, command, command["collection"]);
       }
       case "killCursors":
         for (const id of command["cursors"]) this.cursors.delete(Number(id));
@@ -73,12 +85,40 @@ export class MongoServer extends TCPServer {
     }
   }
 
-  #batch(name: string, due: Document[], size: number): Document {
+  #batch(
+    name: string,
+    due: Document[],
+    { batchSize: size = 101, $db }: Document,
+    collection: string,
+  ): Document {
     const id = due.length > size ? ++this.#lastCursor : 0;
     if (id > 0) this.cursors.set(id, due.slice(size));
-    return { ok: 1, cursor: { id: Long.fromNumber(id), ns: "x", [name]: due.slice(0, size) } };
+    const ns = `${$db}.${collection}`;
+    return { ok: 1, cursor: { id: Long.fromNumber(id), ns, [name]: due.slice(0, size) } };
   }
 }
+
+// Behind the flags come sections: of kind 0, a document, and of kind 1, the length, a name and the
+// documents of a list that the command has under that name.
+function decodeSections(bytes: Uint8Array): Document {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const command: Document = {};
+  const take = (at: number) => deserialize(bytes.subarray(at, at + view.getInt32(at, true)));
+  for (let at = 4; at < bytes.length;) {
+    const kind = bytes[at++];
+    const end = at + view.getInt32(at, true);
+    if (kind === 0) Object.assign(command, take(at));
+    else {
+      const nameEnd = bytes.indexOf(0, at + 4);
+      const documents: Document[] = command[decoder.decode(bytes.subarray(at + 4, nameEnd))] = [];
+      for (at = nameEnd + 1; at < end; at += view.getInt32(at, true)) documents.push(take(at));
+    }
+    at = end;
+  }
+  return command;
+}
+
+const decoder = new TextDecoder();
 
 function fits(filter: Document): (document: Document) => boolean {
   return (document) => Object.entries(filter).every(([name, value]) => document[name] === value);

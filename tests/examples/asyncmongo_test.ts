@@ -1,7 +1,9 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import type { Document } from "bson";
+import { MongoClient as OfficialClient } from "mongodb";
 import { CommandError, MongoClient } from "../../examples/asyncmongo/client.ts";
 import { makeGuestBook } from "../../examples/asyncmongo/main.ts";
+import { makeOfficialGuestBook } from "../../examples/asyncmongo/official_driver.ts";
 import {
   decodeBody,
   decodeHead,
@@ -12,6 +14,7 @@ import {
 import { type CoroutineGenerator, Multi } from "../../gen/mod.ts";
 import { IOLoop } from "../../ioloop/mod.ts";
 import { StreamClosedError } from "../../iostream/mod.ts";
+import type { Application } from "../../web/mod.ts";
 import { ask, until } from "../http/_raw_client.ts";
 import { MongoServer } from "./_mongo_server.ts";
 
@@ -131,17 +134,31 @@ Deno.test("the pool of asyncmongo drops a connection that broke, lied, or was gi
 
 Deno.test("the guest book of asyncmongo takes names and lists them", () =>
   withMongo(function* (client) {
-    const server = makeGuestBook(client).listen(0, "127.0.0.1");
-    const { port } = server.addresses[0] as Deno.NetAddr;
-    const names = Array.from({ length: 120 }, (_, at) => `guest ${at}`);
-    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-    for (const name of names) {
-      const body = new URLSearchParams({ name }).toString();
-      assertEquals((yield* Multi([ask(port, "POST", "/", { headers, body })]))[0].status, 201);
-    }
-    const [{ text }] = yield* Multi([ask(port, "GET", "/")]);
-    assertEquals(text, names.map((name) => `${name}\n`).join(""));
-    const [bad] = yield* Multi([ask(port, "POST", "/", { headers, body: "name=a%0Ab" })]);
-    assertEquals(bad.status, 400);
-    yield* server.shutdown();
+    yield* signAndRead(makeGuestBook(client));
   }));
+
+Deno.test("the guest book goes with the official driver, too", () =>
+  withMongo(function* (_, server) {
+    const { port } = server.addresses[0] as Deno.NetAddr;
+    const client = new OfficialClient(`mongodb://127.0.0.1:${port}`, { serverApi: "1" });
+    yield* signAndRead(makeOfficialGuestBook(client));
+    yield client.close();
+    assertEquals(server.commands.filter((name) => name === "getMore").length, 1);
+    assertEquals(server.cursors.size, 0);
+  }));
+
+function* signAndRead(application: Application): CoroutineGenerator {
+  const server = application.listen(0, "127.0.0.1");
+  const { port } = server.addresses[0] as Deno.NetAddr;
+  const names = Array.from({ length: 120 }, (_, at) => `guest ${at}`);
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  for (const name of names) {
+    const body = new URLSearchParams({ name }).toString();
+    assertEquals((yield* Multi([ask(port, "POST", "/", { headers, body })]))[0].status, 201);
+  }
+  const [{ text }] = yield* Multi([ask(port, "GET", "/")]);
+  assertEquals(text, names.map((name) => `${name}\n`).join(""));
+  const [bad] = yield* Multi([ask(port, "POST", "/", { headers, body: "name=a%0Ab" })]);
+  assertEquals(bad.status, 400);
+  yield* server.shutdown();
+}
