@@ -98,14 +98,16 @@ export class ConnectionHost implements ServerConnectionHost {
     return this.#taker.handle(request);
   }
 
+  readonly #upgradedEnded = (upgraded: Upgraded): void => {
+    this.#upgraded.delete(upgraded);
+    this.#checkEmpty();
+  };
+
   forget(connection: ServerConnection, upgraded?: Upgraded): void {
     this.#connections.delete(connection);
     if (upgraded !== undefined) {
       this.#upgraded.add(upgraded);
-      upgraded.onEnd = () => {
-        this.#upgraded.delete(upgraded);
-        this.#checkEmpty();
-      };
+      upgraded.onEnd = this.#upgradedEnded;
       if (this.closing) upgraded.shutdown();
     }
     this.#taker.ended(connection);

@@ -24,8 +24,8 @@ export interface Upgraded {
   close(): void;
   /** Closes it if its peer took nothing of what waits for it for `writeTimeout` ms. */
   checkTimes(now: number, writeTimeout: number): void;
-  /** Is to be called once when it has ended; set by the server. */
-  onEnd: (() => void) | null;
+  /** Is to be called with it, once, when it has ended; set by the server. */
+  onEnd: ((upgraded: Upgraded) => void) | null;
 }
 
 /**

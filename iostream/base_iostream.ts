@@ -25,7 +25,7 @@ import type { ChannelOwner, Flushable, Timeout, Transport } from "../ioloop/mod.
 import { MovedTransport } from "./_moved_transport.ts";
 import { StreamBufferFullError, StreamClosedError, UnsatisfiableReadError } from "./errors.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { type ByteSearch, DelimiterSearch, RegexSearch } from "./search.ts";
+import { type ByteSearch, delimiterBytes, DelimiterSearch, RegexSearch } from "./search.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 const READ = IOLoop.READ;
@@ -247,12 +247,12 @@ export abstract class BaseIOStream
   #feeding = false; // bytes of the buffer are in use by the consumer: they must not move
   #search: DelimiterSearch | null = null; // of the last readUntil(); one read at a time uses it
   #searched: Data = ""; // what it looks for
-  readonly #queue = new WriteQueue();
+  #queue: WriteQueue | null = null; // while something waits or is being written
   #flushQueued = false;
   #writing: Uint8Array | null = null; // what the write in flight was given
   #queued = 0; // bytes that were ever written to the stream
   #flushed = 0; // bytes of these that are in the kernel
-  #writes: PendingWrite[] = []; // by position
+  #writes: PendingWrite[] | null = null; // by position; there while a Future waits
   #settledWrites = 0; // how many of these are settled, the first ones
   #drains: Drain[] | null = null; // there once drain() had to wait
   #seenFlushed = 0; // #flushed when _stalledFor() last saw it move
@@ -673,6 +673,7 @@ export abstract class BaseIOStream
     }
     this.#consumer = consumer;
     this.#consumerPaused = false;
+    this.#buffer.forgetSize();
     this.#deliver();
     if (this.#state === State.ENDED && !this.#feeding) this.#afterEnd();
   }
@@ -707,7 +708,7 @@ export abstract class BaseIOStream
   _whenWritten(future: Future<void> = new Future()): Future<void> {
     future._observe(); // who does not look at a write learns of a failure by the close
     if (this.#flushed === this.#queued) future._settle(1, undefined);
-    else this.#writes.push({ position: this.#queued, future });
+    else (this.#writes ??= []).push({ position: this.#queued, future });
     return future;
   }
 
@@ -727,27 +728,27 @@ export abstract class BaseIOStream
 
   /** Queues text without a Future; the stream must be open. @ignore */
   _writeText(text: string): void {
-    this.#queued += this.#queue.addText(text);
+    this.#queued += this.#outgoing().addText(text);
     this.#flushSoon();
   }
 
   /** Queues latin-1 text without a Future; the stream must be open. @ignore */
   _writeLatin1(text: string): void {
-    this.#queued += this.#queue.addLatin1(text);
+    this.#queued += this.#outgoing().addLatin1(text);
     this.#flushSoon();
   }
 
   /** Queues bytes without a Future; the stream must be open. @ignore */
   _writeBytes(bytes: Uint8Array): void {
     this.#queued += bytes.length;
-    this.#queue.addBytes(bytes);
+    this.#outgoing().addBytes(bytes);
     this.#flushSoon();
   }
 
   /** Queues bytes that never change, without a Future; the stream must be open. @ignore */
   _writeShared(bytes: Uint8Array): void {
     this.#queued += bytes.length;
-    this.#queue.addShared(bytes);
+    this.#outgoing().addShared(bytes);
     this.#flushSoon();
   }
 
@@ -795,7 +796,7 @@ export abstract class BaseIOStream
       search.restart();
       return search;
     }
-    const bytes = typeof delimiter === "string" ? encoder.encode(delimiter) : delimiter.slice();
+    const bytes = typeof delimiter === "string" ? delimiterBytes(delimiter) : delimiter.slice();
     if (bytes.length === 0) throw new TypeError("Cannot read until an empty delimiter");
     if (this.#pending !== null) return new DelimiterSearch(bytes); // to be refused
     this.#searched = delimiter;
@@ -1171,51 +1172,56 @@ export abstract class BaseIOStream
     this.ioLoop._flushSoon(this);
   }
 
+  #outgoing(): WriteQueue {
+    return this.#queue ??= WriteQueue.of(this);
+  }
+
   #writeNext(): void {
     if (this.#transport === null) return;
-    this.#writing = this.#queue.next();
-    if (this.#writing !== null) this.#startWrite(this.#writing);
-    else if (this.#state === State.CLOSED) this.#free();
+    const queue = this.#queue;
+    this.#writing = queue === null ? null : queue.next();
+    if (this.#writing !== null) return queue!.write(this.#writing, this.#transport);
+    this.#queue = null;
+    queue?.rest();
+    if (this.#state === State.CLOSED) this.#free();
     else if (this.#state === State.ENDED) this.#closeSoonUnlessUsed();
   }
 
-  #startWrite(piece: Uint8Array): void {
-    this.#transport!.write(piece).then(this.#wrote, this.#writeFailed);
-  }
-
-  readonly #wrote = (count: number): void => {
-    const piece = this.#writing;
-    if (piece === null) return; // it was freed meanwhile
+  /** Is told by the queue that bytes are in the kernel. @ignore */
+  _wrote(count: number): void {
+    const piece = this.#writing!;
+    const queue = this.#queue!;
     if (this.ioLoop._tracer !== null) this.ioLoop._tracer._wrote(this, count);
     this.#flushed += count;
-    if (this.#writes.length > 0) this.#settleWrites();
+    if (this.#writes !== null) this.#settleWrites(this.#writes);
     if (this.#drains !== null) this.#settleDrains(this.#drains);
+    if (this.#queue !== queue) return; // who was told has freed the stream
     if (count < piece.length) {
       this.#writing = piece.subarray(count);
-      this.#startWrite(this.#writing);
+      queue.write(this.#writing, this.#transport!);
     } else {
-      this.#queue.written();
+      queue.written();
       this.#writeNext();
     }
-  };
+  }
 
-  readonly #writeFailed = (error: unknown): void => {
-    if (this.#writing === null) return;
+  /** Is told by the queue that a write failed. @ignore */
+  _writeFailed(error: unknown): void {
     if (this.#state === State.CLOSED) this.#free();
     else this.#failed("write", error);
-  };
+  }
 
   // Those that are settled go once they are half of all, not one by one: with many thousands
   // behind it, each would cost 100 us.
-  #settleWrites(): void {
-    const writes = this.#writes;
+  #settleWrites(writes: PendingWrite[]): void {
     let count = this.#settledWrites;
     while (count < writes.length && writes[count]!.position <= this.#flushed) {
       writes[count]!.future._settle(1, undefined);
       count++;
     }
     if (count === writes.length) {
-      writes.length = count = 0; // gives its memory back, unlike splice()
+      this.#writes = null;
+      count = 0;
     } else if (count > writes.length / 2) {
       writes.splice(0, count);
       count = 0;
@@ -1253,11 +1259,12 @@ export abstract class BaseIOStream
     if (this.#linger !== null) this.ioLoop.removeTimeout(this.#linger);
     this.#linger = null;
     this.#writing = null;
-    this.#queue.clear();
+    this.#queue?.drop();
+    this.#queue = null;
     if (this.#transport !== null) closeQuietly(this.#transport);
     this.#transport = null;
-    const waiting = [...this.#writes, ...this.#drains ?? []];
-    this.#writes = [];
+    const waiting = [...this.#writes ?? [], ...this.#drains ?? []];
+    this.#writes = null;
     this.#settledWrites = 0;
     this.#drains = null;
     for (const { future } of waiting) {

@@ -1,6 +1,6 @@
-const FIRST_SIZE = 1024; // of a connection that was never busy: an idle one stays cheap
-const AHEAD_SIZE = 256; // of one whose data nobody waits for: enough to learn that its peer left
-const SMALL_SIZE = 2048; // of an idle one that once filled the first size (a browser's head)
+const IDLE_SIZE = 256; // of a connection that was never busy: an idle one stays cheap
+const FIRST_SIZE = 1024; // of one that is
+const SMALL_SIZE = 2048; // of an idle one whose messages fill less than that (a browser's head)
 const SLAB_SIZE = 8192; // while many messages are there at once; else FIRST_SIZE
 const SLABBED = 512; // copies up to this size share a slab: 0.1 us each, an array of its own 0.5
 
@@ -23,7 +23,7 @@ export class ReadBuffer {
   /** Where the data ends; moved by what fills and takes. */
   end = 0;
   readonly #chunkSize: number;
-  #small = FIRST_SIZE;
+  #small = IDLE_SIZE; // what is lent when the socket was drained
   #useful = FIRST_SIZE; // the size that the last busy stretch ended with
   #full = false; // the last read filled all it was lent
   #lent: Uint8Array | null = null; // the space of the read in flight
@@ -82,13 +82,20 @@ export class ReadBuffer {
     }
     this.end += count;
     this.#full = count === lent.length;
-    if (this.#full && lent.length === FIRST_SIZE) this.#small = SMALL_SIZE;
+    if (this.#full && lent.length === this.#small) {
+      this.#small = Math.min(4 * this.#small, SMALL_SIZE);
+    }
   }
 
   /** Says that what the read brought is with the caller whose space it filled. */
   filledElsewhere(): void {
     this.#lent = null;
     this.#away = false;
+  }
+
+  /** Begins small again: another protocol has messages of another size. */
+  forgetSize(): void {
+    this.#small = IDLE_SIZE;
   }
 
   /** Hands out the next `count` bytes in an array of their own. */
@@ -162,7 +169,7 @@ export class ReadBuffer {
 
   #lendEmpty(ahead: boolean): void {
     if (this.#slab.length > FIRST_SIZE) this.#slab = EMPTY;
-    let size = ahead ? AHEAD_SIZE : this.#small;
+    let size = ahead ? IDLE_SIZE : this.#small;
     if (this.#full && !ahead) {
       size = this.bytes.length <= this.#small
         ? Math.max(this.#useful, 2 * this.bytes.length)

@@ -10,6 +10,20 @@
 const RESCAN_FROM = 4096; // bytes; below, a search costs some microseconds
 const PAUSE_BYTES_PER_MS = 16384; // a search takes in some 500 times as much
 const DECODE_SIZE = 8192; // characters made by one call
+const MAX_KEPT = 16; // delimiters; a protocol has few
+
+const encoder = new TextEncoder();
+const kept = new Map<string, Uint8Array>();
+
+/** Encodes a delimiter. Streams that look for the same one share its bytes, some 300 for each. */
+export function delimiterBytes(delimiter: string): Uint8Array {
+  let bytes = kept.get(delimiter);
+  if (bytes === undefined) {
+    bytes = encoder.encode(delimiter);
+    if (kept.size < MAX_KEPT) kept.set(delimiter, bytes);
+  }
+  return bytes;
+}
 
 /**
  * Looks for the end of a message in bytes that come in pieces. It remembers how far it

@@ -89,6 +89,7 @@ export class TCPServer {
   readonly #maxConnections: number;
   readonly #acceptors = new Map<Deno.Listener, Acceptor>();
   readonly #open = new Map<Deno.Conn, IOStream>(); // until the descriptor is free
+  readonly #closeWatched = this.#watched(closeOfClass);
   #bound: Binding[] = []; // by bind(), until start()
   #started = false;
   #paused = false; // exactly while there are #maxConnections
@@ -326,19 +327,22 @@ export class TCPServer {
 
   // A connection counts until it is closed itself, not its stream: a stream that lingers
   // still has a descriptor, and one may hand its connection over to another stream. So
-  // `close` of the connection stands aside for one that tells: a closure per connection,
-  // nothing per read or write.
+  // `close` of its class stands aside for one that tells, the same for all connections.
   #watch(conn: Deno.Conn, stream: IOStream): void {
     this.#open.set(conn, stream);
-    const close = conn.close;
-    conn.close = () => {
-      this.#forget(conn);
-      close.call(conn);
-    };
+    conn.close = Object.hasOwn(conn, "close") ? this.#watched(conn.close) : this.#closeWatched;
     if (this.#open.size >= this.#maxConnections && !this.#paused) {
       this.#paused = true;
       for (const acceptor of this.#acceptors.values()) acceptor.pause();
     }
+  }
+
+  #watched(close: (this: Deno.Conn) => void): (this: Deno.Conn) => void {
+    const forget = (conn: Deno.Conn) => this.#forget(conn);
+    return function () {
+      forget(this);
+      close.call(this);
+    };
   }
 
   #forget(conn: Deno.Conn): void {
@@ -415,4 +419,8 @@ function closeQuietly(listener: Deno.Listener): void {
   } catch {
     // Somebody else closed it; closed is what it shall be.
   }
+}
+
+function closeOfClass(this: Deno.Conn): void {
+  (Object.getPrototypeOf(this) as Deno.Conn).close.call(this);
 }

@@ -9,13 +9,30 @@ const MAX_POOLED = 256; // chunks, so 2 MiB
 
 const encoder = new TextEncoder();
 const pool: Uint8Array[] = [];
+const restingQueues: WriteQueue[] = [];
+
+/** Is told how the writes of its queue went. */
+export interface Writer {
+  /** So many bytes of what was handed out are in the kernel. @ignore */
+  _wrote(count: number): void;
+  /** The write failed. @ignore */
+  _writeFailed(error: unknown): void;
+}
+
+/** Is what a queue writes to. */
+interface Sink {
+  write(bytes: Uint8Array): Promise<number>;
+}
 
 interface Piece {
   readonly data: Uint8Array;
   readonly chunk: Uint8Array | null; // the pooled chunk that holds `data`, if one does
 }
 
-/** Queues pieces and hands them out as few large ones. */
+/**
+ * Queues pieces and hands them out as few large ones. A stream has a queue only while something
+ * waits or is being written: one that rests goes to the next stream that writes.
+ */
 export class WriteQueue {
   // What lies before the open chunk: first #leaving from its end, then #pieces from its start.
   // Turned over when the former is empty; shift() costs 100 us once there are many thousands.
@@ -26,6 +43,20 @@ export class WriteQueue {
   #writing: Uint8Array | null = null; // the pooled chunk that was handed out last
   #size = 0;
   #shared: Uint8Array | null = null; // what addShared() was given, as long as it is all there is
+  #writer: Writer | null = null; // null: it rests, or the stream was freed in the midst of a write
+
+  /** Gives a queue that is empty. */
+  static of(writer: Writer): WriteQueue {
+    const queue = restingQueues.pop() ?? new WriteQueue();
+    queue.#writer = writer;
+    return queue;
+  }
+
+  /** Takes the queue back, empty and with no write in flight. */
+  rest(): void {
+    this.#writer = null;
+    if (restingQueues.length < MAX_POOLED) restingQueues.push(this);
+  }
 
   /** How many bytes are queued and not handed out. */
   get size(): number {
@@ -107,8 +138,7 @@ export class WriteQueue {
     return data;
   }
 
-  // The usual case: all that is queued lies in the open chunk. The lists stay empty, and a
-  // connection that idles has no memory for them (some 300 bytes).
+  // The usual case: all that is queued lies in the open chunk. The lists stay empty.
   #nextChunk(): Uint8Array | null {
     if (this.#used === 0) return null;
     const chunk = this.#chunk!;
@@ -119,20 +149,29 @@ export class WriteQueue {
     return data;
   }
 
+  /** Writes a piece, and has the writer told how it went. */
+  write(piece: Uint8Array, sink: Sink): void {
+    sink.write(piece).then(this.#wrote, this.#failed);
+  }
+
+  readonly #wrote = (count: number): void => this.#writer?._wrote(count);
+  readonly #failed = (error: unknown): void => this.#writer?._writeFailed(error);
+
   /** Says that the piece handed out last is in the kernel, whole. */
   written(): void {
     recycle(this.#writing);
     this.#writing = null;
   }
 
-  /** Drops what is queued. What was handed out may still be in use by the transport. */
-  clear(): void {
+  /**
+   * Drops what is queued, for good: its writer is told nothing more. What was handed out may
+   * still be in use by the transport, so the queue does not go to another stream.
+   */
+  drop(): void {
+    this.#writer = null;
     for (const { chunk } of this.#leaving) recycle(chunk);
     for (const { chunk } of this.#pieces) recycle(chunk);
-    this.#leaving.length = this.#pieces.length = 0;
     recycle(this.#chunk);
-    this.#chunk = this.#shared = null;
-    this.#used = this.#size = 0;
   }
 
   // A loop over a few characters is cheaper than a call of the encoder: 1 ns each against 100.

@@ -120,7 +120,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
   /** The reason of the peer's close frame; null until one came. */
   closeReason: string | null = null;
   /** See {@linkcode Upgraded.onEnd}. */
-  onEnd: (() => void) | null = null;
+  onEnd: ((ended: Upgraded) => void) | null = null;
 
   readonly #receiver: WebSocketReceiver;
   readonly #decoder: FrameDecoder;
@@ -341,7 +341,7 @@ export class WebSocketConnection implements StreamConsumer, Upgraded {
     this.#stopPinging();
     const onEnd = this.onEnd;
     this.onEnd = null;
-    onEnd?.();
+    onEnd?.(this);
     this.#receiver.receiveEnd();
   }
 

@@ -140,7 +140,7 @@ class Secure extends AsyncHTTPSTestCase {
   async testTrust(): Promise<void> {
     const { cert } = this.getSslOptions() as { cert: string };
     const options = { validateCert: true, raiseError: true };
-    await assertRejects(async () => await this.fetch("/", options), HTTPClientError);
+    await assertRejects(async () => await this.fetch("/", options), Deno.errors.InvalidData);
     const response = await this.fetch("/", { ...options, caCerts: cert });
     assertEquals(response.text(), "https nobody");
   }
