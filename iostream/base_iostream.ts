@@ -255,7 +255,7 @@ export abstract class BaseIOStream
   #writes: PendingWrite[] | null = null; // by position; there while a Future waits
   #settledWrites = 0; // how many of these are settled, the first ones
   #drains: Drain[] | null = null; // there once drain() had to wait
-  #seenFlushed = 0; // #flushed when _stalledFor() last saw it move
+  #seenFlushed = -1; // #flushed when _stalledFor() last saw it move; at first it never looked
   #seenAt = 0; // and when that was
   #closeCallback: (() => unknown) | null = null;
   #linger: Timeout | null = null;

@@ -200,6 +200,16 @@ Deno.test("HTTPServer writeTimeout closes a client that takes nothing; others do
   }, { writeTimeout: 1000 });
 });
 
+Deno.test("HTTPServer writeTimeout counts from the moment that an answer first waits", () =>
+  serveInMemory(echo, async ({ client, near, tick }) => {
+    await near.write(new Uint8Array(65536)); // what it stores is full: nothing of the answer goes
+    await client.send(GET);
+    await tick(999);
+    assert(!near.closed());
+    await expectLog(genLog, /does not take what is written/, () => tick(400));
+    assert(near.closed());
+  }, { writeTimeout: 1000 }));
+
 Deno.test("HTTPServer noKeepAlive closes after every answer", () =>
   serve(echo, async (port) => {
     using client = await RawClient.connect(port);
