@@ -9,6 +9,14 @@ export function availableProgram(name: string): Promise<boolean> {
   return asked;
 }
 
+/** Gives what a program prints; `null` if it is not there, or fails. */
+export async function programOutput(program: string, ...args: string[]): Promise<string | null> {
+  if (!await availableProgram(program)) return null;
+  const command = new Deno.Command(program, { args, stderr: "null" });
+  const { success, stdout } = await command.output();
+  return success ? new TextDecoder().decode(stdout).trim() : null;
+}
+
 async function runs(name: string): Promise<boolean> {
   try {
     // What it says to that does not matter: not found is an exception.

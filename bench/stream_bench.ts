@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { IOStream } from "../iostream/mod.ts";
 import { IOLoop } from "../ioloop/mod.ts";
 import { memoryPair } from "../testing/mod.ts";
+import { median } from "./_figures.ts";
 import { IdleProcess } from "./_idle_process.ts";
 
 const LINE = "a line of some forty bytes, as logs have.\n";
@@ -199,12 +200,6 @@ async function measureIdle(
   return (after[which] - before[which]) / count / 1024;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 async function print(text: string): Promise<void> {
   await Deno.stdout.write(encoder.encode(text));
 }
@@ -276,8 +271,8 @@ async function main(): Promise<void> {
   }
   await print("\n| work | unit | stream | plain loop | ratio |\n| --- | --- | --- | --- | --- |\n");
   for (const [i, { name, unit, digits }] of works.entries()) {
-    const ours = median(results[i]!.stream);
-    const plain = median(results[i]!.plain);
+    const ours = median(results[i]!.stream)!;
+    const plain = median(results[i]!.plain)!;
     const cells = [name, unit, ours.toFixed(digits), plain.toFixed(digits)];
     await print(`| ${cells.join(" | ")} | ${(ours / plain).toFixed(2)} |\n`);
   }

@@ -1,11 +1,15 @@
 import { Application } from "@waterspout/waterspout/web";
 import { runServer } from "@waterspout/waterspout/process";
-import { Room, WebSocketHandler } from "@waterspout/waterspout/websocket";
+import { type CompressionOptions, Room, WebSocketHandler } from "@waterspout/waterspout/websocket";
 
 const news = "n".repeat(100);
 const room = new Room();
 
 class Echo extends WebSocketHandler {
+  override getCompressionOptions(): CompressionOptions | null {
+    return Deno.args[1] === "deflate" ? {} : null;
+  }
+
   override open(): void {
     room.join(this);
   }

@@ -1,4 +1,4 @@
-// The WebSockets that servers of Node use, without compression as the others.
+// The WebSockets that servers of Node use.
 import process from "node:process";
 import { WebSocketServer } from "ws";
 
@@ -6,7 +6,8 @@ const news = "n".repeat(100);
 const server = new WebSocketServer({
   host: "127.0.0.1",
   port: Number(process.argv[2]),
-  perMessageDeflate: false,
+  // Short messages too, as the others do.
+  perMessageDeflate: process.argv[3] === "deflate" && { threshold: 0 },
 });
 server.on("listening", () => process.stdout.write("listening\n"));
 server.on("connection", (socket) => {

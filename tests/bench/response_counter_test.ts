@@ -38,3 +38,21 @@ Deno.test("ResponseCounter.push() refuses an answer without a length", () => {
   const input = encoder.encode("HTTP/1.1 200 OK\r\nServer: x\r\n\r\n");
   assertThrows(() => count(input, []), TypeError, "no Content-Length");
 });
+
+Deno.test("ResponseCounter.push() takes chunked answers cut anywhere, trailers included", () => {
+  const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" +
+    "5\r\nhello\r\n01;x=y\r\n0\r\n0\r\n";
+  const input = encoder.encode(
+    `${chunked}\r\n${answer("x")}${chunked}Trailer: t\r\n\r\n${answer("")}`,
+  );
+  const places = [...input.keys()];
+  for (const cuts of [[], places, ...places.map((at) => [at])]) assertEquals(count(input, cuts), 4);
+  assertEquals(count(encoder.encode(chunked), []), 0);
+});
+
+Deno.test("ResponseCounter.push() takes a head of any length", () => {
+  const input = encoder.encode(answer("x").replace("Server: x", `Server: ${"x".repeat(5000)}`));
+  for (const cuts of [[], [1023], [1024], [1025], [...input.keys()]]) {
+    assertEquals(count(input, cuts), 1);
+  }
+});
