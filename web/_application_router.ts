@@ -1,6 +1,8 @@
-// The routes of an Application. Those whose pattern is literal text are found by map, whatever
-// their number; the others are tried in order. The first that matches wins in either case: a
-// literal route stays in line if one before it might take its requests.
+// The routes of an Application. Those whose pattern is literal text are found by map, and so are
+// those that begin with a part of literal text, such as /story/:id, by that part; the others are
+// tried for every path. The first that matches wins in any case: a literal route stays in line
+// if one before it might take its requests, and what is found by its part keeps its place among
+// those that are tried anyway.
 import type { HTTPMessageDelegate, HTTPServerRequest } from "../http/mod.ts";
 import { type Matcher, type MatchResult, PathMatches } from "./matcher.ts";
 import type { HandlerClass } from "./request_handler.ts";
@@ -24,9 +26,9 @@ export interface Found extends MatchResult {
 /** Makes the delegate of a handler. */
 export type HandlerStarter = (request: HTTPServerRequest, found: Found) => HTTPMessageDelegate;
 
-interface Table {
-  readonly literals: ReadonlyMap<string, Found>;
-  readonly others: readonly Rule[];
+interface Placed {
+  readonly rule: Rule;
+  readonly place: number; // in the order of the rules
 }
 
 /** Finds the handlers of an Application; see the top of this file. */
@@ -75,19 +77,18 @@ export class ApplicationRouter extends ReversibleRuleRouter {
 
   /** Returns who answers a request. */
   find(request: HTTPServerRequest): Found | null {
-    const { literals, others } = this.#table ??= makeTable(this.rules);
-    const literal = literals.get(request.path);
-    if (literal !== undefined) return literal;
-    for (const { matcher, target, targetKwargs } of others) {
-      const match = matcher.match(request);
-      if (match === null) continue;
-      if (isHandlerClass(target)) return foundHandler(matcher, target, targetKwargs, match);
-      const found = target instanceof ApplicationRouter
-        ? target.find(request)
-        : this.#findByTarget(target, request, { ...match, targetKwargs });
-      if (found !== null) return found;
-    }
-    return null;
+    const table = this.#table ??= new Table(this.rules);
+    return table.literals.get(request.path) ??
+      table.first(request.path, (rule) => this.#findByRule(rule, request));
+  }
+
+  #findByRule({ matcher, target, targetKwargs }: Rule, request: HTTPServerRequest): Found | null {
+    const match = matcher.match(request);
+    if (match === null) return null;
+    if (isHandlerClass(target)) return foundHandler(matcher, target, targetKwargs, match);
+    return target instanceof ApplicationRouter
+      ? target.find(request)
+      : this.#findByTarget(target, request, { ...match, targetKwargs });
   }
 
   #findByTarget(
@@ -117,23 +118,52 @@ function foundHandler(
   return { route, handlerClass, kwargs, pathArgs, pathKwargs, delegate: null };
 }
 
-function makeTable(rules: readonly Rule[]): Table {
-  const literals = new Map<string, Found>();
-  const others: Rule[] = [];
-  for (const rule of rules) {
+class Table {
+  readonly literals = new Map<string, Found>();
+  readonly #byFirstPart = new Map<string, Placed[]>();
+  readonly #anywhere: Placed[] = [];
+
+  constructor(rules: readonly Rule[]) {
+    rules.forEach((rule, place) => this.#add(rule, place));
+  }
+
+  /** Asks the rules that may be for `path` in their order, and returns the first answer. */
+  first<T>(path: string, ask: (rule: Rule) => T | null): T | null {
+    const end = path.indexOf("/", 1);
+    const own = (end < 0 ? undefined : this.#byFirstPart.get(path.slice(1, end))) ?? NONE;
+    const others = this.#anywhere;
+    for (let i = 0, j = 0; i < own.length || j < others.length;) {
+      const isOwn = j === others.length ||
+        i < own.length && own[i]!.place < others[j]!.place;
+      const answer = ask((isOwn ? own[i++]! : others[j++]!).rule);
+      if (answer !== null) return answer;
+    }
+    return null;
+  }
+
+  #add(rule: Rule, place: number): void {
     const { matcher, target, targetKwargs } = rule;
-    const path = matcher instanceof PathMatches ? matcher.literal : null;
-    if (path === null || !isHandlerClass(target)) others.push(rule);
-    else if (others.some((other) => mayTake(other, path))) others.push(rule);
-    else if (!literals.has(path)) {
-      literals.set(
-        path,
-        foundHandler(matcher, target, targetKwargs, (matcher as PathMatches).matchPath(path)!),
-      );
+    const byPath = matcher instanceof PathMatches ? matcher : null;
+    const path = byPath?.literal ?? null;
+    if (path !== null && isHandlerClass(target)) {
+      if (this.literals.has(path)) return;
+      if (this.first(path, (other) => mayTake(other, path) ? other : null) === null) {
+        const match = byPath!.matchPath(path)!;
+        this.literals.set(path, foundHandler(matcher, target, targetKwargs, match));
+        return;
+      }
+    }
+    const firstPart = byPath?.firstPart ?? null;
+    if (firstPart === null) this.#anywhere.push({ rule, place });
+    else {
+      const placed = this.#byFirstPart.get(firstPart);
+      if (placed !== undefined) placed.push({ rule, place });
+      else this.#byFirstPart.set(firstPart, [{ rule, place }]);
     }
   }
-  return { literals, others };
 }
+
+const NONE: readonly Placed[] = [];
 
 function mayTake({ matcher }: Rule, path: string): boolean {
   return !(matcher instanceof PathMatches) || matcher.matchPath(path) !== null;

@@ -12,6 +12,8 @@ const NO_ARGS: readonly (string | null)[] = [];
 const MATCHES: MatchResult = { pathArgs: NO_ARGS, pathKwargs: null };
 const META_REGEXP = /[\\^$.*+?()[\]{}|]/;
 const PARAMETER_REGEXP = /(?<=\/):([A-Za-z_]\w*)/g;
+const FIRST_PART_REGEXP = /^\/((?:[^\\^$.*+?()[\]{}|/]|\\[^a-zA-Z0-9])*)\/(?![?*+{])/;
+const FLAT_GROUP_REGEXP = /\((?:[^()[\]\\]|\\.|\[[^()[\]\\]*\])*\)/g;
 
 /** Decides whether a {@linkcode Rule} is for a request. */
 export abstract class Matcher {
@@ -106,6 +108,8 @@ export class PathMatches extends Matcher {
   readonly regex: RegExp;
   /** The path, if the pattern is literal text. */
   readonly literal: string | null;
+  /** The first part of all paths that it can match, if that is text with more behind it. */
+  readonly firstPart: string | null;
   readonly #source: string;
 
   /**
@@ -127,6 +131,7 @@ export class PathMatches extends Matcher {
       throw new TypeError(`Cannot route ${pathPattern}: it mixes named and unnamed groups`);
     }
     this.literal = typeof pathPattern === "string" ? literalOf(this.#source) : null;
+    this.firstPart = typeof pathPattern === "string" ? firstPartOf(this.#source) : null;
   }
 
   /** Matches if the path of the request does. */
@@ -186,6 +191,14 @@ function unanchored(source: string): string {
 function literalOf(pattern: string): string | null {
   if (META_REGEXP.test(pattern.replace(/\\[^a-zA-Z0-9]/g, ""))) return null;
   return pattern.replace(/\\([^a-zA-Z0-9])/g, "$1");
+}
+
+// The text between the first two slashes of a pattern. With an alternative outside of groups there
+// is another beginning; a slash with a quantifier need not be there.
+function firstPartOf(pattern: string): string | null {
+  const [, part] = FIRST_PART_REGEXP.exec(pattern) ?? [];
+  if (part === undefined || /[|()]/.test(pattern.replace(FLAT_GROUP_REGEXP, ""))) return null;
+  return literalOf(part);
 }
 
 function encodeArgument(value: unknown): string {

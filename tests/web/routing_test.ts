@@ -111,6 +111,52 @@ Deno.test("Application takes the first route that matches, literal or pattern", 
     assertEquals((await get("/x/y")).status, 404);
   }));
 
+// Patterns of which each looks as if it were for one first part of a path.
+const PATTERNS: readonly (string | RegExp)[] = [
+  "/a/(x)",
+  "/a/(.*)",
+  "/a/?(b)",
+  "/a/*(c)",
+  "/a/{2}(d)",
+  "/a/(x)|/b/(y)",
+  "/a/[(]|/b/[)]",
+  "/a/(?:x|y)",
+  "/a\\.b/(.*)",
+  "/a+/(x)",
+  "/(a|b)/c",
+  "/a",
+  "/b/y",
+  "/b/:name",
+  "//(x)",
+  "/%C3%A9/(x)",
+  ".*/z",
+  /\/a\/x/i,
+  /\/b\//,
+  /x/,
+];
+const PATHS = [
+  ...["/a", "/b", "/a/", "/a/x", "/a/b", "/ab", "/a/c", "/ac", "/a//d", "/b/y", "/a/(", "/b/)"],
+  ...["/a/y", "/a.b/", "/a.b/q", "/axb/q", "/aa/x", "/a/c", "/b/c", "/b/q", "//x", "/%C3%A9/x"],
+  ...["/q/z", "/z", "/b/z", "/A/X", "/a/x/y", "/", "/c/d/e"],
+];
+
+Deno.test("Application finds routes by their first part, and none but the first that matches", async () => {
+  for (let round = 0; round < PATTERNS.length; round++) {
+    // Each pattern is the first once, and stands before and behind each other one.
+    const turned = [...PATTERNS.slice(round), ...PATTERNS.slice(0, round)];
+    const patterns = round % 2 === 0 ? turned : turned.reverse().slice(0, 8);
+    const specs = patterns.map((pattern, at) => new URLSpec(pattern, Show, `${at}`));
+    await serve(specs, async ({ get }) => {
+      for (const path of PATHS) {
+        const due = specs.findIndex((spec) => spec.match(path) !== null);
+        const { status, text } = await get(path);
+        const found = status === 404 ? -1 : Number(JSON.parse(text).route);
+        assertEquals(found, due, `${path} in ${patterns.join(" ")}`);
+      }
+    });
+  }
+});
+
 Deno.test("Application decodes groups: percent signs, UTF-8, slashes, but not plus", () =>
   serve([["/p/(.*)", Show, "p"], ["/n/(?<a>[^/]*)/?(?<b>.*)?", Show, "n"]], async ({ get }) => {
     const args = async (path: string) => JSON.parse((await get(path)).text).args;
