@@ -5,7 +5,7 @@ const FIRST_SIZE = 1024;
  * length that was announced.
  */
 export class ByteCollector {
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = EMPTY;
   #length = 0;
   readonly #announced: number;
 
@@ -22,6 +22,11 @@ export class ByteCollector {
   /** Copies bytes[start..end) behind what is there. */
   add(bytes: Uint8Array, start: number, end: number): void {
     const needed = this.#length + end - start;
+    if (needed === this.#announced && this.#length === 0) { // the usual case: all at once
+      this.#bytes = bytes.slice(start, end);
+      this.#length = needed;
+      return;
+    }
     if (needed > this.#bytes.length) {
       const doubled = Math.max(needed, FIRST_SIZE, 2 * this.#bytes.length);
       const larger = new Uint8Array(Math.max(needed, Math.min(doubled, this.#announced)));
@@ -34,6 +39,9 @@ export class ByteCollector {
 
   /** Returns all that came. */
   result(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    const bytes = this.#bytes;
+    return bytes.length === this.#length ? bytes : bytes.subarray(0, this.#length);
   }
 }
+
+const EMPTY = new Uint8Array(0);

@@ -303,8 +303,9 @@ export class ServerConnection
   write(chunk: Data, callback?: () => unknown): Future<void> {
     this.#checkAnswer();
     if (!this.#headWritten) throw new Error("Cannot write a body: the head was not written");
-    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
-    if (this.#announced >= 0 && (this.#announced -= bytes.length) < 0) {
+    const data = typeof chunk !== "string" || isShortAscii(chunk) ? chunk : encoder.encode(chunk);
+    const { length } = data; // in bytes in either form
+    if (this.#announced >= 0 && (this.#announced -= length) < 0) {
       const error = new HTTPOutputError(
         "Cannot write the body: it is longer than its Content-Length",
       );
@@ -312,10 +313,15 @@ export class ServerConnection
       throw error;
     }
     this.#wroteLately = true;
-    if (!this.#bodiless && bytes.length > 0) {
-      if (this.#chunked) this.#stream._writeLatin1(`${bytes.length.toString(16)}\r\n`);
-      this.#stream._writeBytes(bytes);
-      if (this.#chunked) this.#stream._writeLatin1("\r\n");
+    if (!this.#bodiless && length > 0) {
+      const head = this.#chunked ? `${length.toString(16)}\r\n` : "";
+      const tail = this.#chunked ? "\r\n" : "";
+      if (typeof data === "string") this.#stream._writeLatin1(head + data + tail);
+      else {
+        if (head !== "") this.#stream._writeLatin1(head);
+        this.#stream._writeBytes(data);
+        if (tail !== "") this.#stream._writeLatin1(tail);
+      }
     }
     return this.#toKernel(callback);
   }
@@ -852,6 +858,14 @@ export class ServerConnection
 
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const encoder = new TextEncoder();
+
+const MAX_SHORT = 2048; // characters: what a stream copies in one piece, framing included
+const ASCII_REGEXP = /^[\0-\x7f]*$/;
+
+// Text that has as many bytes as characters goes to the stream as it is, with its framing.
+function isShortAscii(text: string): boolean {
+  return text.length <= MAX_SHORT && ASCII_REGEXP.test(text);
+}
 
 // RFC 9110 6.4.1
 function hasNoBody(method: string, code: number): boolean {

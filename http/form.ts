@@ -52,6 +52,7 @@ export function parseBodyArguments(
   headers?: HTTPHeaders | null,
   config: ParseBodyConfig = defaultConfig,
 ): void {
+  if (!FORM_TYPE_REGEXP.test(contentType)) return;
   const [type, params] = parseHeader(contentType);
   switch (type.toLowerCase()) {
     case "application/x-www-form-urlencoded":
@@ -79,6 +80,8 @@ export function parseBodyArguments(
       );
   }
 }
+
+const FORM_TYPE_REGEXP = /^[ \t]*(?:application\/x-www-form-urlencoded|multipart\/form-data)/i;
 
 function checkCount(body: Uint8Array, maxArguments: number): void {
   let count = 0;

@@ -132,9 +132,10 @@ class Table {
     const end = path.indexOf("/", 1);
     const own = (end < 0 ? undefined : this.#byFirstPart.get(path.slice(1, end))) ?? NONE;
     const others = this.#anywhere;
-    for (let i = 0, j = 0; i < own.length || j < others.length;) {
-      const isOwn = j === others.length ||
-        i < own.length && own[i]!.place < others[j]!.place;
+    let i = 0;
+    let j = 0;
+    while (i < own.length || j < others.length) {
+      const isOwn = j === others.length || i < own.length && own[i]!.place < others[j]!.place;
       const answer = ask((isOwn ? own[i++]! : others[j++]!).rule);
       if (answer !== null) return answer;
     }

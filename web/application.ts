@@ -27,8 +27,8 @@ import { StaticFileHandler } from "./static_file_handler.ts";
 import type { BaseLoader, WhitespaceMode } from "./template/mod.ts";
 import { GZipContentEncoding, type OutputTransformClass } from "./transforms.ts";
 
-const DEFAULT_FIELDS = `Server: Waterspout/${VERSION}\r\n` +
-  "Content-Type: text/html; charset=UTF-8\r\n";
+const SERVER_FIELD = `Server: Waterspout/${VERSION}\r\n`;
+const MAX_KEPT_TYPES = 16; // more are put together for each answer
 
 /** Holds the settings of an Application; own keys are welcome. */
 export interface ApplicationSettings {
@@ -228,7 +228,7 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   #last: HTTPServerRequest | null = null; // the request that was looked up last,
   #lastFound: Found | null = null; // and who answers it
   #dateField = "";
-  #defaultFields = "";
+  readonly #fieldsByType = new Map<string, string>(); // of that date
 
   /**
    * Takes the routes, in the order in which they are tried, and the settings.
@@ -370,12 +370,17 @@ export class Application<S extends ApplicationSettings = ApplicationSettings>
   }
 
   /** See {@linkcode HandlerApplication}. @ignore */
-  _defaultFields(dateField: string): string {
+  _fieldsOfType(contentType: string, dateField: string): string {
     if (dateField !== this.#dateField) {
       this.#dateField = dateField;
-      this.#defaultFields = DEFAULT_FIELDS + dateField;
+      this.#fieldsByType.clear();
     }
-    return this.#defaultFields;
+    let fields = this.#fieldsByType.get(contentType);
+    if (fields === undefined) {
+      fields = `${SERVER_FIELD}Content-Type: ${contentType}\r\n${dateField}`;
+      if (this.#fieldsByType.size < MAX_KEPT_TYPES) this.#fieldsByType.set(contentType, fields);
+    }
+    return fields;
   }
 
   #find(request: HTTPServerRequest): Found {

@@ -26,6 +26,6 @@ export interface HandlerApplication {
   logRequest(handler: FinishedHandler): void;
   /** The URL of a static file; the options are those of the static handler's class. @ignore */
   _staticUrl(path: string, options: Readonly<Record<string, unknown>>): string;
-  /** The fields of an answer whose handler set none; `dateField` is the current one. @ignore */
-  _defaultFields(dateField: string): string;
+  /** The fields of an answer whose handler set none but its type, at that date. @ignore */
+  _fieldsOfType(contentType: string, dateField: string): string;
 }

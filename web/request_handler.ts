@@ -192,6 +192,10 @@ const CONTROL_REGEXP = /[\x00-\x08\x0e-\x1f]/g;
 const BAD_REASON_REGEXP = /[\x00-\x08\x0a-\x1f\x7f<]|[^\x00-\xff]/;
 // deno-lint-ignore no-control-regex -- latin-1 begins at NUL; headers refuse it themselves
 const NOT_LATIN1_REGEXP = /[^\x00-\xff]/;
+const PLAIN_VALUE_REGEXP = /^[!-~](?:[ -~]*[!-~])?$/;
+
+const HTML_TYPE = "text/html; charset=UTF-8";
+const JSON_TYPE = "application/json; charset=UTF-8";
 
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const jsonDecoder = new TextDecoder("utf-8", { fatal: true }); // RFC 8259 8.1: a BOM may be skipped
@@ -282,7 +286,8 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   readonly #options: unknown; // for initialize()
   #status = 200;
   #reason: string | undefined = undefined;
-  #headers: HTTPHeaders | null = null; // null: the default fields
+  #headers: HTTPHeaders | null = null; // null: the default fields, with #contentType
+  #contentType = HTML_TYPE; // as long as #headers is null
   #chunk: string | Uint8Array | null = null; // what was written, while it is one piece
   #chunks: (string | Uint8Array)[] | null = null; // what was written, once it is more
   #headersWritten = false;
@@ -424,7 +429,11 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
    *   characters beyond latin-1, or is of another type.
    */
   setHeader(name: string, value: HeaderValue): void {
-    this.#fields().set(name, headerText(name, value));
+    const text = headerText(name, value);
+    // The one field that most answers set. Alone it costs no header fields.
+    if (name === "Content-Type" && this.#headers === null && PLAIN_VALUE_REGEXP.test(text)) {
+      this.#contentType = text;
+    } else this.#fields().set(name, text);
   }
 
   /**
@@ -450,6 +459,7 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
     this.#status = 200;
     this.#reason = undefined;
     this.#headers = null;
+    this.#contentType = HTML_TYPE;
     this.#chunk = this.#chunks = null;
     this.setDefaultHeaders();
   }
@@ -467,7 +477,7 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
     if (typeof chunk === "string" || chunk instanceof Uint8Array) piece = chunk;
     else if (typeof chunk === "object" && chunk !== null && !Array.isArray(chunk)) {
       piece = jsonEncode(chunk);
-      this.setHeader("Content-Type", "application/json; charset=UTF-8");
+      this.setHeader("Content-Type", JSON_TYPE);
     } else {
       throw new TypeError(
         `Cannot write ${Deno.inspect(chunk, { depth: 1 })}: expected text, bytes or a record`,
@@ -505,7 +515,7 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
    */
   writeJson(value: unknown): void {
     const text = jsonEncode(value);
-    this.setHeader("Content-Type", "application/json; charset=UTF-8");
+    this.setHeader("Content-Type", JSON_TYPE);
     this.write(text);
   }
 
@@ -1427,11 +1437,11 @@ export class RequestHandler<Pattern extends string = string> implements FutureOw
   }
 
   #fields(): HTTPHeaders {
-    return this.#headers ??= HTTPHeaders.parse(this.#defaultBlock());
+    return this.#headers ??= HTTPHeaders.fromBlock(this.#defaultBlock());
   }
 
   #defaultBlock(): string {
-    return this.application._defaultFields(this.request.connection.dateField);
+    return this.application._fieldsOfType(this.#contentType, this.request.connection.dateField);
   }
 
   #finish(): void {
@@ -1652,7 +1662,7 @@ class ChildScope implements FutureScope {
       work._listen({ _settled: () => this.close(null) });
       return;
     }
-    this.cancel(new CancelledError("its request ended"));
+    if (this.#children.size > 0) this.cancel(new CancelledError("its request ended"));
   }
 }
 
