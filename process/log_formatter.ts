@@ -106,6 +106,7 @@ export class LogFormatter {
   readonly #format: string;
   readonly #dateFormat: string;
   readonly #colors: Readonly<Partial<Record<LogLevelName, number>>> | null;
+  readonly #accessPlaces = new Map<LogLevelName, string | null>();
   #second = -1; // the one that was written last
   #time = "";
 
@@ -147,7 +148,7 @@ export class LogFormatter {
         case "message":
           return blank + messageOf(record);
         case "place": {
-          const place = placeOf(record);
+          const place = this.#placeOf(record);
           return place === null ? "" : blank + place;
         }
         default:
@@ -155,6 +156,18 @@ export class LogFormatter {
       }
     });
     return line.includes("\n") ? line.trimEnd().replaceAll("\n", "\n    ") : line;
+  }
+
+  // The lines of requests, which are most, have one place for each level.
+  #placeOf(record: LoggedMessage): string | null {
+    const { category, level, sourceLocation } = record;
+    if (sourceLocation !== undefined) return nameOf(sourceLocation);
+    if (category.length !== 2 || category[1] !== "access" || category[0] !== "waterspout") {
+      return callPlace(level);
+    }
+    let place = this.#accessPlaces.get(level);
+    if (place === undefined) this.#accessPlaces.set(level, place = callPlace(level));
+    return place;
   }
 
   // Most lines are of the second of the one before.
@@ -205,10 +218,9 @@ function showBytes(bytes: Uint8Array): string {
   }
 }
 
-function placeOf({ level, sourceLocation }: LoggedMessage): string | null {
-  if (sourceLocation === undefined) return callPlace(level);
-  const [, file] = FILE_REGEXP.exec(sourceLocation.file) ?? [];
-  return file === undefined ? null : `${file}:${sourceLocation.line}`;
+function nameOf({ file, line }: NonNullable<LoggedMessage["sourceLocation"]>): string | null {
+  const [, name] = FILE_REGEXP.exec(file) ?? [];
+  return name === undefined ? null : `${name}:${line}`;
 }
 
 // Whoever called the method of the logger. A stack of that one frame is an eighth of the work of a
