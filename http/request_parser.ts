@@ -59,6 +59,8 @@ const CONTINUE = wordBytes("100-continue");
 // RFC 9112 2.2 wants at least one empty line before the request line to be skipped;
 // four is more than any client is known to send.
 const MAX_LEADING_BYTES = 8;
+const LONG = 128; // bytes; a longer head is looked at before it is compared
+const LOOK_AT = 64;
 
 const DEFAULT_MAX_HEADER_SIZE = 65_536;
 const DEFAULT_MAX_HEADER_COUNT = 1_000; // nginx and Node.js: bounded by the size alone; Apache: 100
@@ -357,6 +359,7 @@ export class RequestParser {
     // A head of another length has other bytes where this one ends in an empty line.
     return end <= stop && end !== start && bytes[end - 1] === LF &&
       bytes[end - 3] === LF &&
+      (end - start <= LONG || beginsAs(this.#text, bytes, start)) &&
       latin1(bytes, start, end) === this.#text;
   }
 
@@ -513,4 +516,13 @@ export class RequestParser {
     this.#at = 0;
     throw new HTTPInputError(`Cannot read request head: ${why}`, { status });
   }
+}
+
+// Whether the first bytes are those of the text. In most requests at least the target is another
+// one than before, and to decode a long head twice costs more than to look.
+function beginsAs(text: string, bytes: Uint8Array, start: number): boolean {
+  for (let at = 0; at < LOOK_AT; at++) {
+    if (bytes[start + at] !== text.charCodeAt(at)) return false;
+  }
+  return true;
 }
