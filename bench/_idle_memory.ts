@@ -1,11 +1,12 @@
+import { openFileLimit, OTHER_FILES } from "./_open_files.ts";
 import type { ServerProcess } from "./_server_process.ts";
 
 /**
- * Opened before memory is looked at. The space for young objects, which grows with the first
- * thousands and then no more, would otherwise count as some KB for each of the others.
+ * So many are opened before memory is looked at, and as many more behind. The space for young
+ * objects, which grows with the first thousands and then no more, would otherwise count as some KB
+ * for each of the others.
  */
-const WARM_CONNECTIONS = 4000;
-const IDLE_CONNECTIONS = 4000;
+const IDLE_CONNECTIONS = 8000;
 
 /** As many of them in a run that only proves that all works. */
 const QUICK_CONNECTIONS = 100;
@@ -40,9 +41,10 @@ export async function idleMemory(
     await new Promise((resolve) => setTimeout(resolve, settle));
     return await server.residentMemory();
   };
-  const idle = quick ? QUICK_CONNECTIONS : IDLE_CONNECTIONS;
+  const most = Math.floor((await openFileLimit() - OTHER_FILES) / 2);
+  const idle = Math.min(quick ? QUICK_CONNECTIONS : IDLE_CONNECTIONS, most);
   try {
-    const before = await residentMemoryWith(quick ? QUICK_CONNECTIONS : WARM_CONNECTIONS);
+    const before = await residentMemoryWith(idle);
     const after = await residentMemoryWith(idle);
     return before === null || after === null ? null : (after - before) / idle;
   } finally {

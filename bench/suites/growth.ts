@@ -1,5 +1,6 @@
 // What a step costs by how much there is of something: connections, header fields, bytes of a
 // body, timeouts, routes, coroutines. A cost that does not grow is a line that lies flat.
+import { openFileLimit, OTHER_FILES } from "../_open_files.ts";
 import { fixed, median } from "../_figures.ts";
 import type { Growth, GrowthParts, RouteKind } from "../_growth_parts.ts";
 import { NUMBER_PLACE } from "../_paced_load.ts";
@@ -13,9 +14,6 @@ import type { Suite, SuiteOptions } from "../_suite.ts";
 
 const CONNECTIONS = [1, 64, 1000, 10_000];
 const QUICK_CONNECTIONS = [1, 64];
-
-/** Files that a process has open besides its connections, and room for more. */
-const OTHER_FILES = 200;
 
 const FIELDS = [5, 20, 80];
 const BODIES = [1024, 64 * 1024, 1024 * 1024];
@@ -99,13 +97,6 @@ function fields(count: number): string[] {
     const name = `X-Field-${at}: `;
     return name + "v".repeat(38 - name.length);
   });
-}
-
-/** Gives the most files that a process may have open. */
-async function openFileLimit(): Promise<number> {
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", "ulimit -n"] }).output();
-  const limit = new TextDecoder().decode(stdout).trim();
-  return limit === "unlimited" ? Infinity : Number(limit);
 }
 
 async function measureAxis(
