@@ -1,6 +1,9 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Streams that nobody reads, streams that coroutines wait for, plain connections with a read. */
+export type IdleKind = "stream" | "waiting" | "plain";
+
 /** A process that holds connections and tells how much memory it has. */
 export class IdleProcess implements AsyncDisposable {
   /** The port that it listens on, at 127.0.0.1. */
@@ -18,8 +21,8 @@ export class IdleProcess implements AsyncDisposable {
     this.#lines = lines;
   }
 
-  /** Starts a process whose connections are streams, or have a plain read pending. */
-  static async start(kind: "stream" | "plain"): Promise<IdleProcess> {
+  /** Starts a process whose connections are of that kind. */
+  static async start(kind: IdleKind): Promise<IdleProcess> {
     const file = new URL("servers/idle_connections.ts", import.meta.url);
     const child = new Deno.Command(Deno.execPath(), {
       args: [

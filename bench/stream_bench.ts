@@ -7,7 +7,7 @@ import { IOStream } from "../iostream/mod.ts";
 import { IOLoop } from "../ioloop/mod.ts";
 import { memoryPair } from "../testing/mod.ts";
 import { median } from "./_figures.ts";
-import { IdleProcess } from "./_idle_process.ts";
+import { type IdleKind, IdleProcess } from "./_idle_process.ts";
 
 const LINE = "a line of some forty bytes, as logs have.\n";
 const LINES = 400; // in one burst: all of them are in the buffer before the first is read
@@ -179,7 +179,7 @@ function text(bytes: Uint8Array): string {
  * live objects where garbage would hide them.
  */
 async function measureIdle(
-  kind: "stream" | "plain",
+  kind: IdleKind,
   count: number,
   bytes: number,
 ): Promise<number> {
@@ -249,6 +249,13 @@ async function main(): Promise<void> {
       unit: "KiB",
       digits: 1,
       stream: () => measureIdle("stream", idle, 0),
+      plain: () => measureIdle("plain", idle, 0),
+    },
+    {
+      name: `each of ${idle} that a coroutine waits for in readUntil(), resident`,
+      unit: "KiB",
+      digits: 1,
+      stream: () => measureIdle("waiting", idle, 0),
       plain: () => measureIdle("plain", idle, 0),
     },
     {

@@ -20,6 +20,7 @@ function* serveStream(stream: IOStream) {
     missing -= (yield* stream.readBytes(Math.min(missing, CHUNK), { partial: true })).length;
   }
   stream.write(ONE_BYTE);
+  if (Deno.args[0] === "waiting") yield* stream.readUntil("\n");
 }
 
 async function servePlainly(conn: Deno.Conn): Promise<void> {
@@ -40,8 +41,8 @@ async function print(text: string): Promise<void> {
 async function accept(listener: Deno.Listener, kind: string): Promise<void> {
   const loop = IOLoop.current();
   for await (const conn of listener) {
-    if (kind === "stream") loop.spawnCallback(serveStream, new IOStream(conn));
-    else servePlainly(conn).catch(() => {});
+    if (kind === "plain") servePlainly(conn).catch(() => {});
+    else loop.spawnCallback(serveStream, new IOStream(conn));
   }
 }
 
