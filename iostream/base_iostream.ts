@@ -239,7 +239,6 @@ export abstract class BaseIOStream
   readonly #buffer: ReadBuffer;
   #inFlight: Promise<number | null> | null = null; // the last read of the transport
   #direct: IntoRead | null = null; // whose space that read fills
-  #readOn: (() => void) | null = null; // of #awaitReader(); there once it was called
   #patience = 0; // microtasks until the stream reads ahead for nobody; 0: it does not wait
   #pending: PendingRead | null = null; // at most one of #pending and #consumer
   #consumer: StreamConsumer | null = null;
@@ -900,13 +899,15 @@ export abstract class BaseIOStream
   // A read was answered, and who got it is likely to read again, in a moment: the next read of
   // the transport waits for that, so that it knows whom it is for, and where to.
   #awaitReader(): void {
-    this.#readOn ??= () => {
-      const awaited = this.#pending === null && this.#consumer === null;
-      this.#patience = awaited ? this.#patience - 1 : 0;
-      if (this.#patience > 0) queueMicrotask(this.#readOn!);
-      else this.#updateInterest();
-    };
-    if (this.#patience === 0) queueMicrotask(this.#readOn);
+    if (this.#patience === 0) {
+      const readOn = () => {
+        const awaited = this.#pending === null && this.#consumer === null;
+        this.#patience = awaited ? this.#patience - 1 : 0;
+        if (this.#patience > 0) queueMicrotask(readOn);
+        else this.#updateInterest();
+      };
+      queueMicrotask(readOn);
+    }
     this.#patience = PATIENCE;
     this.#channel.want(IOLoop.NONE);
   }
