@@ -59,8 +59,7 @@ const CONTINUE = wordBytes("100-continue");
 // RFC 9112 2.2 wants at least one empty line before the request line to be skipped;
 // four is more than any client is known to send.
 const MAX_LEADING_BYTES = 8;
-const LONG = 128; // bytes; a longer head is looked at before it is compared
-const LOOK_AT = 64;
+const LOOK_AT = 128; // bytes of a head that are compared one by one, which is cheap, and not decoded
 
 const DEFAULT_MAX_HEADER_SIZE = 65_536;
 const DEFAULT_MAX_HEADER_COUNT = 1_000; // nginx and Node.js: bounded by the size alone; Apache: 100
@@ -359,8 +358,8 @@ export class RequestParser {
     // A head of another length has other bytes where this one ends in an empty line.
     return end <= stop && end !== start && bytes[end - 1] === LF &&
       bytes[end - 3] === LF &&
-      (end - start <= LONG || beginsAs(this.#text, bytes, start)) &&
-      latin1(bytes, start, end) === this.#text;
+      beginsAs(this.#text, bytes, start, Math.min(end - start, LOOK_AT)) &&
+      (end - start <= LOOK_AT || latin1(bytes, start, end) === this.#text);
   }
 
   /** Takes note of a field if it frames the message; offsets are into `bytes`. */
@@ -518,10 +517,9 @@ export class RequestParser {
   }
 }
 
-// Whether the first bytes are those of the text. In most requests at least the target is another
-// one than before, and to decode a long head twice costs more than to look.
-function beginsAs(text: string, bytes: Uint8Array, start: number): boolean {
-  for (let at = 0; at < LOOK_AT; at++) {
+// Whether the first `count` bytes are those of the text.
+function beginsAs(text: string, bytes: Uint8Array, start: number, count: number): boolean {
+  for (let at = 0; at < count; at++) {
     if (bytes[start + at] !== text.charCodeAt(at)) return false;
   }
   return true;
