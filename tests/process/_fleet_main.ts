@@ -17,6 +17,7 @@ import {
   serve,
   taskId,
 } from "../../process/mod.ts";
+import { AsyncHTTPSTestCase } from "../../testing/mod.ts";
 import { Application, RequestHandler } from "../../web/mod.ts";
 
 class Hello extends RequestHandler {
@@ -88,12 +89,14 @@ switch (how) {
     await run(server);
     break;
   }
-  case "serve": {
+  case "serve":
+  case "serve with TLS": {
     const { cut } = await serve(app, {
       port,
       address,
       numProcesses: count,
       ...options,
+      ...(how === "serve" ? {} : { sslOptions: AsyncHTTPSTestCase.defaultSslOptions() }),
       onListen: tell,
     });
     print(`cut ${cut}`);

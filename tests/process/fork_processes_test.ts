@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { fetchOnce } from "../../http/mod.ts";
 import { bindUnusedPort } from "../../testing/mod.ts";
 import { forkProcesses, taskId } from "../../process/mod.ts";
 import { RawClient } from "../http/_raw_client.ts";
@@ -339,6 +340,20 @@ forkTest(
     assertEquals(code, 0);
   },
 );
+
+forkTest("serve() answers over TLS in several processes, and ends them at SIGTERM", async () => {
+  await using fleet = await Fleet.listening("serve with TLS", 2, { port: freePort() });
+  const [port] = fleet.member(0).ports;
+  const seen = new Set<string>();
+  while (seen.size < 2) {
+    const { body } = await fetchOnce(`https://127.0.0.1:${port}/`, { validateCert: false });
+    seen.add(new TextDecoder().decode(body));
+  }
+  assertEquals([...seen].sort(), [0, 1].map((id) => `${id} ${fleet.member(id).pid}`));
+  fleet.kill("SIGTERM");
+  assertEquals((await fleet.ended).code, 0);
+  assertEquals(fleet.lines.filter((line) => line.startsWith("cut")), ["cut 0", "cut 0"]);
+});
 
 forkTest("forkProcesses() with denoFlags gives children these flags", async () => {
   const { code, lines, stderr } = await runProgram(
