@@ -42,6 +42,7 @@ export class ConnectionHost implements ServerConnectionHost {
   readonly #connections = new Set<ServerConnection>();
   readonly #upgraded = new Set<Upgraded>();
   #loop: IOLoop | null = null; // of the connections
+  #late = false; // the last sweep was, and judged nobody
   #sweep: Timeout | null = null; // there while there are connections
   #whenEmpty: Future<void>[] = [];
 
@@ -116,12 +117,18 @@ export class ConnectionHost implements ServerConnectionHost {
 
   // One timer looks after all connections: a request costs no timer of its own, only the
   // note of a deadline. It runs while there are connections, and keeps the date.
+  //
+  // One that comes late was held up, by a handler or because the whole process stood still, and
+  // so was what the clients sent and took meanwhile: they are judged by the next one.
   #startSweep(): void {
     const loop = this.#loop!;
     this.now = loop.time();
     this.dateField = `Date: ${formatTimestamp(Date.now())}\r\n`;
+    const due = this.now + this.precision;
     this.#sweep = loop.callLater(this.precision, () => {
       this.#startSweep();
+      this.#late = !this.#late && this.now - due > this.precision;
+      if (this.#late) return;
       for (const connection of this.#connections) connection._checkTimes(this.now);
       const { writeTimeout } = this.limits;
       for (const upgraded of this.#upgraded) upgraded.checkTimes(this.now, writeTimeout);

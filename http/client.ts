@@ -192,7 +192,7 @@ export abstract class AsyncHTTPClient extends Configurable {
    * The Future fails with {@linkcode HTTPClientError}: with the status when it is no success,
    * unless `raiseError` is false; with 599 when there is no whole answer.
    * {@linkcode HTTPTimeoutError} and {@linkcode HTTPStreamClosedError} are kinds of it.
-   * When a TLS handshake fails, it fails with the error of TLS, `Deno.errors.InvalidData`.
+   * When TLS refuses the server, it fails with the error of TLS, `Deno.errors.InvalidData`.
    * Cancelling the Future, or the coroutine that waits for it, gives the request up.
    *
    * A `callback` is called with the response in any case; its `error` is set if the fetch

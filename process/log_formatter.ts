@@ -106,7 +106,7 @@ export class LogFormatter {
   readonly #format: string;
   readonly #dateFormat: string;
   readonly #colors: Readonly<Partial<Record<LogLevelName, number>>> | null;
-  readonly #accessPlaces = new Map<LogLevelName, string | null>();
+  readonly #accessPlaces = new Map<LogLevelName, string>();
   #second = -1; // the one that was written last
   #time = "";
 
@@ -158,15 +158,15 @@ export class LogFormatter {
     return line.includes("\n") ? line.trimEnd().replaceAll("\n", "\n    ") : line;
   }
 
-  // The lines of requests, which are most, have one place for each level.
-  #placeOf(record: LoggedMessage): string | null {
-    const { category, level, sourceLocation } = record;
+  // The framework's own lines of requests, which are most, have one place for each level.
+  #placeOf({ category, level, rawMessage, sourceLocation }: LoggedMessage): string | null {
     if (sourceLocation !== undefined) return nameOf(sourceLocation);
-    if (category.length !== 2 || category[1] !== "access" || category[0] !== "waterspout") {
-      return callPlace(level);
-    }
-    let place = this.#accessPlaces.get(level);
-    if (place === undefined) this.#accessPlaces.set(level, place = callPlace(level));
+    const isAccessLine = rawMessage === "{line}" && category.length === 2 &&
+      category[1] === "access" && category[0] === "waterspout";
+    const known = isAccessLine ? this.#accessPlaces.get(level) : undefined;
+    if (known !== undefined) return known;
+    const place = callPlace(level);
+    if (isAccessLine && place !== null) this.#accessPlaces.set(level, place);
     return place;
   }
 

@@ -144,7 +144,7 @@ class Table {
 
   #add(rule: Rule, place: number): void {
     const { matcher, target, targetKwargs } = rule;
-    const byPath = matcher instanceof PathMatches ? matcher : null;
+    const byPath = matchesAsWritten(matcher) ? matcher : null;
     const path = byPath?.literal ?? null;
     if (path !== null && isHandlerClass(target)) {
       if (this.literals.has(path)) return;
@@ -167,5 +167,12 @@ class Table {
 const NONE: readonly Placed[] = [];
 
 function mayTake({ matcher }: Rule, path: string): boolean {
-  return !(matcher instanceof PathMatches) || matcher.matchPath(path) !== null;
+  return !matchesAsWritten(matcher) || matcher.matchPath(path) !== null;
+}
+
+// Whether nothing but the pattern decides: a class of one's own may look at more.
+function matchesAsWritten(matcher: Matcher): matcher is PathMatches {
+  const { match, matchPath } = PathMatches.prototype;
+  return matcher instanceof PathMatches && matcher.match === match &&
+    matcher.matchPath === matchPath;
 }

@@ -12,7 +12,7 @@ const NO_ARGS: readonly (string | null)[] = [];
 const MATCHES: MatchResult = { pathArgs: NO_ARGS, pathKwargs: null };
 const META_REGEXP = /[\\^$.*+?()[\]{}|]/;
 const PARAMETER_REGEXP = /(?<=\/):([A-Za-z_]\w*)/g;
-const FIRST_PART_REGEXP = /^\/((?:[^\\^$.*+?()[\]{}|/]|\\[^a-zA-Z0-9])*)\/(?![?*+{])/;
+const FIRST_PART_REGEXP = /^\/((?:[^\\^$.*+?()[\]{}|/]|\\[^a-zA-Z0-9/])*)\/(?![?*+{])/;
 const FLAT_GROUP_REGEXP = /\((?:[^()[\]\\]|\\.|\[[^()[\]\\]*\])*\)/g;
 
 /** Decides whether a {@linkcode Rule} is for a request. */

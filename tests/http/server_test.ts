@@ -210,6 +210,27 @@ Deno.test("HTTPServer writeTimeout counts from the moment that an answer first w
     assert(near.closed());
   }, { writeTimeout: 1000 }));
 
+Deno.test("HTTPServer holds no time against its clients in which it stood still itself", async () => {
+  let other: RawClient | null = null;
+  const app: App = (request) => {
+    if (request.uri === "/hold") {
+      other!.send(GET); // it is on its way while nothing here goes on
+      const end = performance.now() + 1500;
+      while (performance.now() < end);
+    }
+    echo(request);
+  };
+  await serve(app, async (port) => {
+    using idle = other = await RawClient.connect(port);
+    await idle.send(GET);
+    assertEquals((await idle.answer()).status, 200);
+    using holding = await RawClient.connect(port);
+    await holding.send(GET.replace("/", "/hold"));
+    assertEquals((await idle.answer()).status, 200);
+    assertEquals(await idle.rest(), ""); // it is closed all the same, in the end
+  }, { idleConnectionTimeout: 500 });
+});
+
 Deno.test("HTTPServer noKeepAlive closes after every answer", () =>
   serve(echo, async (port) => {
     using client = await RawClient.connect(port);

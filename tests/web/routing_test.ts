@@ -1,5 +1,15 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { AnyMatches, type HandlerClass, RequestHandler, url, URLSpec } from "../../web/mod.ts";
+import type { HTTPServerRequest } from "../../http/mod.ts";
+import {
+  AnyMatches,
+  type HandlerClass,
+  type MatchResult,
+  PathMatches,
+  RequestHandler,
+  Rule,
+  url,
+  URLSpec,
+} from "../../web/mod.ts";
 import { serve } from "./_serve.ts";
 
 // Shows which route was taken, and with what.
@@ -127,6 +137,8 @@ const PATTERNS: readonly (string | RegExp)[] = [
   "/a",
   "/b/y",
   "/b/:name",
+  "/a\\/b/(x)",
+  "/\\//(x)",
   "//(x)",
   "/%C3%A9/(x)",
   ".*/z",
@@ -137,7 +149,7 @@ const PATTERNS: readonly (string | RegExp)[] = [
 const PATHS = [
   ...["/a", "/b", "/a/", "/a/x", "/a/b", "/ab", "/a/c", "/ac", "/a//d", "/b/y", "/a/(", "/b/)"],
   ...["/a/y", "/a.b/", "/a.b/q", "/axb/q", "/aa/x", "/a/c", "/b/c", "/b/q", "//x", "/%C3%A9/x"],
-  ...["/q/z", "/z", "/b/z", "/A/X", "/a/x/y", "/", "/c/d/e"],
+  ...["/q/z", "/z", "/b/z", "/A/X", "/a/x/y", "/", "/c/d/e", "/a/b/x", "///x"],
 ];
 
 Deno.test("Application finds routes by their first part, and none but the first that matches", async () => {
@@ -155,6 +167,35 @@ Deno.test("Application finds routes by their first part, and none but the first 
       }
     });
   }
+});
+
+Deno.test("Application asks a matcher of one's own, whatever its pattern", () => {
+  class Versioned extends PathMatches {
+    override match(request: HTTPServerRequest): MatchResult | null {
+      return this.matchPath(request.path.replace(/^\/v\d/, ""));
+    }
+  }
+  class OfAnyCase extends PathMatches {
+    override matchPath(path: string): MatchResult | null {
+      return super.matchPath(path.toLowerCase());
+    }
+  }
+  class Never extends PathMatches {
+    override match(): null {
+      return null;
+    }
+  }
+  return serve([
+    new Rule(new Versioned("/story/:id"), Show, "versioned"),
+    new Rule(new OfAnyCase("/users/:id"), Show, "of any case"),
+    new Rule(new Never("/p"), Show, "never"),
+    ["/p", Show, "plain"],
+  ], async ({ get }) => {
+    const route = async (path: string) => JSON.parse((await get(path)).text).route;
+    for (const path of ["/story/7", "/v2/story/7"]) assertEquals(await route(path), "versioned");
+    for (const path of ["/users/7", "/Users/7"]) assertEquals(await route(path), "of any case");
+    assertEquals(await route("/p"), "plain");
+  });
 });
 
 Deno.test("Application decodes groups: percent signs, UTF-8, slashes, but not plus", () =>
