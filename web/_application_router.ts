@@ -1,8 +1,8 @@
 // The routes of an Application. Those whose pattern is literal text are found by map, and so are
-// those that begin with a part of literal text, such as /story/:id, by that part; the others are
-// tried for every path. The first that matches wins in any case: a literal route stays in line
-// if one before it might take its requests, and what is found by its part keeps its place among
-// those that are tried anyway.
+// those that begin with literal text up to a slash, such as /story/:id, by that text; the others
+// are tried for every path. The first that matches wins in any case: a literal route stays in line
+// if one before it might take its requests, and what is found by its beginning keeps its place
+// among those that are tried anyway.
 import type { HTTPMessageDelegate, HTTPServerRequest } from "../http/mod.ts";
 import { type Matcher, type MatchResult, PathMatches } from "./matcher.ts";
 import type { HandlerClass } from "./request_handler.ts";
@@ -120,8 +120,9 @@ function foundHandler(
 
 class Table {
   readonly literals = new Map<string, Found>();
-  readonly #byFirstPart = new Map<string, Placed[]>();
+  readonly #byPrefix = new Map<string, Placed[]>();
   readonly #anywhere: Placed[] = [];
+  #deepest = 0; // slashes of a prefix behind its first: a path may have thousands
 
   constructor(rules: readonly Rule[]) {
     rules.forEach((rule, place) => this.#add(rule, place));
@@ -129,17 +130,34 @@ class Table {
 
   /** Asks the rules that may be for `path` in their order, and returns the first answer. */
   first<T>(path: string, ask: (rule: Rule) => T | null): T | null {
-    const end = path.indexOf("/", 1);
-    const own = (end < 0 ? undefined : this.#byFirstPart.get(path.slice(1, end))) ?? NONE;
-    const others = this.#anywhere;
-    let i = 0;
-    let j = 0;
-    while (i < own.length || j < others.length) {
-      const isOwn = j === others.length || i < own.length && own[i]!.place < others[j]!.place;
-      const answer = ask((isOwn ? own[i++]! : others[j++]!).rule);
+    const lists = this.#listsFor(path);
+    const heads = lists.map(() => 0);
+    for (;;) {
+      let next = -1; // the list whose head comes first
+      let due: Placed | null = null;
+      for (let at = 0; at < lists.length; at++) {
+        const head = lists[at]![heads[at]!];
+        if (head !== undefined && (due === null || head.place < due.place)) {
+          due = head;
+          next = at;
+        }
+      }
+      if (due === null) return null;
+      heads[next]!++;
+      const answer = ask(due.rule);
       if (answer !== null) return answer;
     }
-    return null;
+  }
+
+  #listsFor(path: string): readonly (readonly Placed[])[] {
+    const lists = [this.#anywhere];
+    let end = path.indexOf("/", 1);
+    for (let depth = 0; end > 0 && depth < this.#deepest; depth++) {
+      const list = this.#byPrefix.get(path.slice(0, end + 1));
+      if (list !== undefined) lists.push(list);
+      end = path.indexOf("/", end + 1);
+    }
+    return lists;
   }
 
   #add(rule: Rule, place: number): void {
@@ -154,17 +172,17 @@ class Table {
         return;
       }
     }
-    const firstPart = byPath?.firstPart ?? null;
-    if (firstPart === null) this.#anywhere.push({ rule, place });
-    else {
-      const placed = this.#byFirstPart.get(firstPart);
-      if (placed !== undefined) placed.push({ rule, place });
-      else this.#byFirstPart.set(firstPart, [{ rule, place }]);
+    const prefix = byPath?.prefix ?? null;
+    if (prefix === null) {
+      this.#anywhere.push({ rule, place });
+      return;
     }
+    this.#deepest = Math.max(this.#deepest, prefix.split("/").length - 2);
+    const placed = this.#byPrefix.get(prefix);
+    if (placed !== undefined) placed.push({ rule, place });
+    else this.#byPrefix.set(prefix, [{ rule, place }]);
   }
 }
-
-const NONE: readonly Placed[] = [];
 
 function mayTake({ matcher }: Rule, path: string): boolean {
   return !matchesAsWritten(matcher) || matcher.matchPath(path) !== null;

@@ -12,7 +12,7 @@ const NO_ARGS: readonly (string | null)[] = [];
 const MATCHES: MatchResult = { pathArgs: NO_ARGS, pathKwargs: null };
 const META_REGEXP = /[\\^$.*+?()[\]{}|]/;
 const PARAMETER_REGEXP = /(?<=\/):([A-Za-z_]\w*)/g;
-const FIRST_PART_REGEXP = /^\/((?:[^\\^$.*+?()[\]{}|/]|\\[^a-zA-Z0-9/])*)\/(?![?*+{])/;
+const PREFIX_REGEXP = /^(?:\/(?:[^\\^$.*+?()[\]{}|/]|\\[^a-zA-Z0-9/])*)+\/(?![?*+{])/;
 const FLAT_GROUP_REGEXP = /\((?:[^()[\]\\]|\\.|\[[^()[\]\\]*\])*\)/g;
 
 /** Decides whether a {@linkcode Rule} is for a request. */
@@ -108,8 +108,8 @@ export class PathMatches extends Matcher {
   readonly regex: RegExp;
   /** The path, if the pattern is literal text. */
   readonly literal: string | null;
-  /** The first part of all paths that it can match, if that is text with more behind it. */
-  readonly firstPart: string | null;
+  /** The text, up to a slash, that all paths begin with that it can match; null if it has none. */
+  readonly prefix: string | null;
   readonly #source: string;
 
   /**
@@ -131,7 +131,7 @@ export class PathMatches extends Matcher {
       throw new TypeError(`Cannot route ${pathPattern}: it mixes named and unnamed groups`);
     }
     this.literal = typeof pathPattern === "string" ? literalOf(this.#source) : null;
-    this.firstPart = typeof pathPattern === "string" ? firstPartOf(this.#source) : null;
+    this.prefix = typeof pathPattern === "string" ? prefixOf(this.#source) : null;
   }
 
   /** Matches if the path of the request does. */
@@ -193,12 +193,12 @@ function literalOf(pattern: string): string | null {
   return pattern.replace(/\\([^a-zA-Z0-9])/g, "$1");
 }
 
-// The text between the first two slashes of a pattern. With an alternative outside of groups there
-// is another beginning; a slash with a quantifier need not be there.
-function firstPartOf(pattern: string): string | null {
-  const [, part] = FIRST_PART_REGEXP.exec(pattern) ?? [];
-  if (part === undefined || /[|()]/.test(pattern.replace(FLAT_GROUP_REGEXP, ""))) return null;
-  return literalOf(part);
+// The text that a pattern begins with, up to a slash. With an alternative outside of groups there is
+// another beginning; a slash with a quantifier need not be there.
+function prefixOf(pattern: string): string | null {
+  const [prefix] = PREFIX_REGEXP.exec(pattern) ?? [];
+  if (prefix === undefined || /[|()]/.test(pattern.replace(FLAT_GROUP_REGEXP, ""))) return null;
+  return literalOf(prefix);
 }
 
 function encodeArgument(value: unknown): string {

@@ -121,7 +121,7 @@ Deno.test("Application takes the first route that matches, literal or pattern", 
     assertEquals((await get("/x/y")).status, 404);
   }));
 
-// Patterns of which each looks as if it were for one first part of a path.
+// Patterns of which each looks as if all its paths began alike.
 const PATTERNS: readonly (string | RegExp)[] = [
   "/a/(x)",
   "/a/(.*)",
@@ -138,6 +138,10 @@ const PATTERNS: readonly (string | RegExp)[] = [
   "/b/y",
   "/b/:name",
   "/a\\/b/(x)",
+  "/a/b/(x)",
+  "/a/b/c?/(x)",
+  "/a/b/:name/d",
+  "/a/b/c/(.*)",
   "/\\//(x)",
   "//(x)",
   "/%C3%A9/(x)",
@@ -149,10 +153,21 @@ const PATTERNS: readonly (string | RegExp)[] = [
 const PATHS = [
   ...["/a", "/b", "/a/", "/a/x", "/a/b", "/ab", "/a/c", "/ac", "/a//d", "/b/y", "/a/(", "/b/)"],
   ...["/a/y", "/a.b/", "/a.b/q", "/axb/q", "/aa/x", "/a/c", "/b/c", "/b/q", "//x", "/%C3%A9/x"],
-  ...["/q/z", "/z", "/b/z", "/A/X", "/a/x/y", "/", "/c/d/e", "/a/b/x", "///x"],
+  ...[
+    "/q/z",
+    "/z",
+    "/b/z",
+    "/A/X",
+    "/a/x/y",
+    "/",
+    "/c/d/e",
+    "/a/b/x",
+    "///x",
+    ..."/a/b/c/x /a/b//x /a/b/q/d /a/b/c/d /a/b/c/ /a/b/c/d/e/f".split(" "),
+  ],
 ];
 
-Deno.test("Application finds routes by their first part, and none but the first that matches", async () => {
+Deno.test("Application finds routes by how they begin, and none but the first that matches", async () => {
   for (let round = 0; round < PATTERNS.length; round++) {
     // Each pattern is the first once, and stands before and behind each other one.
     const turned = [...PATTERNS.slice(round), ...PATTERNS.slice(0, round)];
