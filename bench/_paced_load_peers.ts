@@ -2,15 +2,15 @@ import { DENO } from "./_deno_command.ts";
 import type { Peer } from "./_server_process.ts";
 
 const PEERS: readonly Peer[] = [
-  { name: "Waterspout", file: "growth_waterspout.ts", command: DENO },
-  { name: "Deno.serve", file: "growth_deno_serve.ts", command: DENO },
+  { name: "Waterspout", file: "waterspout.ts", command: DENO },
+  { name: "Deno.serve", file: "deno_serve.ts", command: DENO },
 ];
 
 /** What the runtime takes for reading and writing alone. */
 const FLOOR: Peer = { name: "raw Deno.Conn", file: "raw_conn.ts", command: DENO };
 
 /** Gives the peers that latency and growth are measured of, or those of them that are `wanted`. */
-export function growthPeers(wanted: readonly string[] | null): readonly Peer[] {
+export function pacedPeers(wanted: readonly string[] | null): readonly Peer[] {
   return PEERS.filter(({ name }) => wanted?.includes(name) ?? true);
 }
 

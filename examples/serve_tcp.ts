@@ -1,10 +1,11 @@
 /**
- * What the TCP examples share: `--port` and `--address` from the command line, and an orderly
- * end on Ctrl-C.
+ * What the examples share: `--port` and `--address` from the command line, a line that says where
+ * they are, and for those on TCP an orderly end on Ctrl-C.
  *
  * @module
  */
 import { parseArgs } from "node:util";
+import type { HTTPServer } from "@waterspout/waterspout/http";
 import { IOLoop } from "@waterspout/waterspout/ioloop";
 import type { TCPServer } from "@waterspout/waterspout/iostream";
 import { enablePrettyLogging } from "@waterspout/waterspout/process";
@@ -44,6 +45,14 @@ export async function serveTcp(server: TCPServer, { port, address }: Place): Pro
   });
   await loop.start();
   loop.close();
+}
+
+/** Gives what says, once a server listens, where it is. */
+export function announce(what: string, path = "/"): (server: HTTPServer) => void {
+  return ({ addresses }) => {
+    const { hostname, port } = addresses[0] as Deno.NetAddr;
+    print(`${what} is on http://${hostname}:${port}${path} (Ctrl-C ends it)`);
+  };
 }
 
 /** Prints a line. */

@@ -45,6 +45,10 @@ export class ConnectionHost implements ServerConnectionHost {
   #late = false; // the last sweep was, and judged nobody
   #sweep: Timeout | null = null; // there while there are connections
   #whenEmpty: Future<void>[] = [];
+  readonly #upgradedEnded = (upgraded: Upgraded): void => {
+    this.#upgraded.delete(upgraded);
+    this.#checkEmpty();
+  };
 
   constructor(taker: RequestTaker, limits: ConnectionLimits) {
     this.#taker = taker;
@@ -98,11 +102,6 @@ export class ConnectionHost implements ServerConnectionHost {
   handle(request: HTTPServerRequest): unknown {
     return this.#taker.handle(request);
   }
-
-  readonly #upgradedEnded = (upgraded: Upgraded): void => {
-    this.#upgraded.delete(upgraded);
-    this.#checkEmpty();
-  };
 
   forget(connection: ServerConnection, upgraded?: Upgraded): void {
     this.#connections.delete(connection);

@@ -5,7 +5,7 @@
 const CHUNK_SIZE = 8192; // the answers of a pipelining client fit into one
 const SHORT = 64; // characters up to which text is tried as ASCII, one by one
 const LARGE = 4096; // larger pieces are not copied
-const MAX_POOLED = 256; // chunks, so 2 MiB
+const MAX_POOLED = 256; // chunks, so 2 MiB; and as many queues
 
 const encoder = new TextEncoder();
 const pool: Uint8Array[] = [];
@@ -56,11 +56,6 @@ export class WriteQueue {
   rest(): void {
     this.#writer = null;
     if (restingQueues.length < MAX_POOLED) restingQueues.push(this);
-  }
-
-  /** How many bytes are queued and not handed out. */
-  get size(): number {
-    return this.#size;
   }
 
   /** Adds bytes. Up to 4 KiB are copied; more must not change until they are written. */

@@ -14,10 +14,13 @@ async function serveFile(name: string): Promise<Response> {
 servePeer((request) => {
   const { url, method } = request;
   const path = url.slice(url.indexOf("/", 8));
-  if (path === "/") return new Response(GREETING, { headers: html });
+  if (path === "/" || path.startsWith("/?")) return new Response(GREETING, { headers: html });
   if (path === "/json") {
     if (method === "GET") return Response.json({ message: GREETING });
     return request.json().then((body) => Response.json(sum(body)));
+  }
+  if (path === "/upload") {
+    return request.arrayBuffer().then(({ byteLength }) => new Response(String(byteLength)));
   }
   if (path === "/page") return new Response(page(), { headers: html });
   if (path === "/stream") return new Response(streamOf(CHUNK, CHUNKS));

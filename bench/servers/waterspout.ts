@@ -27,6 +27,12 @@ class JSONHandler extends RequestHandler {
   }
 }
 
+class Upload extends RequestHandler {
+  override post(): void {
+    this.write(String(this.request.body.length));
+  }
+}
+
 class Page extends RequestHandler {
   override get(): void {
     this.render("page.html", { rows: ROWS });
@@ -61,6 +67,7 @@ const templateLoader = new DictLoader({
 const app = new Application([
   ["/", Hello],
   ["/json", JSONHandler],
+  ["/upload", Upload],
   ["/page", Page],
   ["/stream", Streamed],
   ["/file/(.*)", StaticFileHandler, { path: folder }],

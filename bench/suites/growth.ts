@@ -5,7 +5,7 @@ import { fixed, median } from "../_figures.ts";
 import type { Growth, GrowthParts, RouteKind } from "../_growth_parts.ts";
 import { NUMBER_PLACE } from "../_paced_load.ts";
 import { measurePaced } from "../_paced_load_cost.ts";
-import { floorPeers, growthPeers } from "../_paced_load_peers.ts";
+import { floorPeers, pacedPeers } from "../_paced_load_peers.ts";
 import { PacedLoadProcess, type PacedRequest, plainGet } from "../_paced_load_runner.ts";
 import { pinned, SERVER_CPU } from "../_pinning.ts";
 import type { Chart, Section } from "../_report.ts";
@@ -83,7 +83,7 @@ function axes(sizesOfConnections: readonly number[], left: readonly number[]): r
       connections: () => UPLOADS_AT_ONCE,
       floor: false,
       request: (size) => ({
-        head: `POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${size}\r\n\r\n`,
+        head: `POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${size}\r\n\r\n`,
         bodySize: size,
       }),
       figure: (value, size) => size / value,
@@ -236,7 +236,7 @@ async function measureParts(options: SuiteOptions): Promise<readonly Section[]> 
 
 async function run(options: SuiteOptions): Promise<readonly Section[]> {
   const sections: Section[] = [];
-  const peers = growthPeers(options.peers);
+  const peers = pacedPeers(options.peers);
   if (PacedLoadProcess.available() && peers.length > 0) {
     const limit = await openFileLimit();
     const wanted = options.quick ? QUICK_CONNECTIONS : CONNECTIONS;

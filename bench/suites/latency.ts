@@ -3,7 +3,7 @@
 import { fixed, median } from "../_figures.ts";
 import type { Quantiles } from "../_paced_load.ts";
 import { measurePaced, type PacedSample } from "../_paced_load_cost.ts";
-import { growthPeers } from "../_paced_load_peers.ts";
+import { pacedPeers } from "../_paced_load_peers.ts";
 import { PacedLoadProcess } from "../_paced_load_runner.ts";
 import type { Chart, Section } from "../_report.ts";
 import type { Peer } from "../_server_process.ts";
@@ -46,7 +46,7 @@ async function findPeaks(peers: readonly Peer[], options: SuiteOptions): Promise
 
 async function run(options: SuiteOptions): Promise<readonly Section[]> {
   if (!PacedLoadProcess.available()) return [skipped("the load needs Linux")];
-  const peers = growthPeers(options.peers);
+  const peers = pacedPeers(options.peers);
   if (peers.length === 0) return [skipped("none of its peers was asked for")];
   const peaks = await findPeaks(peers, options);
   const lower = Math.min(...peaks);

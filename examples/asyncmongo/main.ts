@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import type { CoroutineGenerator } from "@waterspout/waterspout/gen";
 import { Application, asynchronous, RequestHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
-import { print } from "../serve_tcp.ts";
+import { announce } from "../serve_tcp.ts";
 import { type Collection, MongoClient } from "./client.ts";
 import { nameOfGuest } from "./guest.ts";
 
@@ -74,10 +74,7 @@ if (import.meta.main) {
   await runServer(makeGuestBook(client), {
     port: Number(values.port),
     address: values.address,
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The guest book is on http://${hostname}:${port}/ (Ctrl-C ends it)`);
-    },
+    onListen: announce("The guest book"),
   });
   client.close();
 }

@@ -14,7 +14,7 @@ import type { CoroutineGenerator } from "@waterspout/waterspout/gen";
 import { Future } from "@waterspout/waterspout/ioloop";
 import { Application, RequestHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
-import { print } from "../serve_tcp.ts";
+import { announce } from "../serve_tcp.ts";
 import { type Guest, nameOfGuest } from "./guest.ts";
 
 const BATCH = 100;
@@ -68,10 +68,7 @@ if (import.meta.main) {
   await runServer(makeOfficialGuestBook(client), {
     port: Number(values.port),
     address: values.address,
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The guest book is on http://${hostname}:${port}/ (Ctrl-C ends it)`);
-    },
+    onListen: announce("The guest book"),
   });
   await client.close();
 }

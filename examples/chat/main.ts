@@ -20,7 +20,7 @@ import {
 } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
 import { WebSocketHandler } from "@waterspout/waterspout/websocket";
-import { print, readPlace } from "../serve_tcp.ts";
+import { announce, readPlace } from "../serve_tcp.ts";
 import { Messages, readMessage } from "./messages.ts";
 
 const POLL = 25_000; // ms; proxies give up after 30 or 60 seconds
@@ -100,9 +100,6 @@ if (import.meta.main) {
     ...readPlace(8888),
     maxBodySize: MAX_BODY,
     grace: 1000, // who polls would keep it waiting
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The chat is on http://${hostname}:${port}/ (Ctrl-C ends it)`);
-    },
+    onListen: announce("The chat"),
   });
 }

@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { Application, StaticFileHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
 import { Room, WebSocketHandler } from "@waterspout/waterspout/websocket";
-import { print } from "../serve_tcp.ts";
+import { announce } from "../serve_tcp.ts";
 import { EchoLink, type EchoLinkOptions } from "./echo_link.ts";
 
 const MAX_TEXT = 1000;
@@ -94,10 +94,7 @@ if (import.meta.main) {
   await runServer(makeEchoChat(chat), {
     port: Number(values.port),
     address: values.address,
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The chat is on http://${hostname}:${port}/ (Ctrl-C ends it)`);
-    },
+    onListen: announce("The chat"),
   });
   chat.close();
 }

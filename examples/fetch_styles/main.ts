@@ -20,7 +20,7 @@ import {
 } from "@waterspout/waterspout/http";
 import { Application, asynchronous, HTTPError, RequestHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
-import { print } from "../serve_tcp.ts";
+import { announce } from "../serve_tcp.ts";
 
 const DELAY = 100; // ms that the service takes
 const MAX_CITIES = 10;
@@ -139,10 +139,7 @@ if (import.meta.main) {
   await runServer(makeFetchStyles(client, service), {
     port: Number(port),
     address,
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The weather is on http://${hostname}:${port}/yield/Oslo (Ctrl-C ends it)`);
-    },
+    onListen: announce("The weather", "/yield/Oslo"),
   });
   client.close();
 }

@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import type { CoroutineGenerator } from "@waterspout/waterspout/gen";
 import { Application, RequestHandler, StaticFileHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
-import { print } from "../serve_tcp.ts";
+import { announce } from "../serve_tcp.ts";
 import { Meter } from "./meter.ts";
 
 const RETRY = 500; // ms after which a browser comes back
@@ -68,10 +68,7 @@ if (import.meta.main) {
     port: Number(port),
     address,
     grace: 200, // the streams would go on for ever
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The dashboard is on http://${hostname}:${port}/ (Ctrl-C ends it)`);
-    },
+    onListen: announce("The dashboard"),
   });
   meter.stop();
 }

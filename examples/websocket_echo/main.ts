@@ -15,7 +15,7 @@ import type { CoroutineGenerator } from "@waterspout/waterspout/gen";
 import { Application, StaticFileHandler } from "@waterspout/waterspout/web";
 import { enablePrettyLogging, runServer } from "@waterspout/waterspout/process";
 import { Room, WebSocketHandler } from "@waterspout/waterspout/websocket";
-import { print, readPlace } from "../serve_tcp.ts";
+import { announce, readPlace } from "../serve_tcp.ts";
 
 const MAX_MESSAGE = 64 * 1024;
 
@@ -76,9 +76,6 @@ if (import.meta.main) {
   enablePrettyLogging();
   await runServer(makeEcho(), {
     ...readPlace(8888),
-    onListen(server) {
-      const { hostname, port } = server.addresses[0] as Deno.NetAddr;
-      print(`The echo is on http://${hostname}:${port}/ (Ctrl-C ends it)`);
-    },
+    onListen: announce("The echo"),
   });
 }

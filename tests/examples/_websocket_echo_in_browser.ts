@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { chromium, type Page } from "playwright-core";
 import { BROWSER_FLAGS } from "./_browser_flags.ts";
+import { seen, status } from "./_chat_page.ts";
 import { ServedExample } from "./_served_example.ts";
 
 const [executablePath = ""] = Deno.args;
@@ -47,13 +48,4 @@ async function say(page: Page, text: string, to: string, bytes = false): Promise
   await page.getByLabel("as bytes").setChecked(bytes);
   await page.getByLabel("Message").fill(text);
   await page.getByLabel("Message").press("Enter");
-}
-
-async function seen(page: Page, count: number): Promise<string[]> {
-  await page.locator("#lines li").nth(count - 1).waitFor();
-  return await page.locator("#lines li").allTextContents();
-}
-
-function status(page: Page, text: string): Promise<void> {
-  return page.getByRole("status").getByText(text, { exact: true }).waitFor();
 }
