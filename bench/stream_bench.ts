@@ -10,8 +10,7 @@ import { median } from "./_figures.ts";
 import { type IdleKind, IdleProcess } from "./_idle_process.ts";
 
 const LINE = "a line of some forty bytes, as logs have.\n";
-const LINES = 400; // in one burst: all of them are in the buffer before the first is read
-const BURSTS = 500;
+const LINES = 1_000_000;
 const WRITE_SIZE = 64 * 1024;
 const DRIPPING_LINE = 1024 * 1024;
 const DELIMITER = "--end--\r\n";
@@ -30,48 +29,12 @@ interface Work {
 
 const encoder = new TextEncoder();
 
-/** Gives microseconds for a line that is in the buffer. */
-async function readLines(): Promise<number> {
-  const burst = encoder.encode(LINE.repeat(LINES));
-  let spent = 0;
-  await new IOLoop().run(function* () {
-    const [near, far] = memoryPair();
-    const stream = new IOStream(near);
-    for (let i = 0; i < BURSTS; i++) {
-      const first = stream.readUntil("\n");
-      yield far.write(burst);
-      yield first;
-      const began = performance.now();
-      for (let n = 1; n < LINES; n++) yield* stream.readUntil("\n");
-      spent += performance.now() - began;
-    }
-    stream.close();
-    far.close();
-  });
-  return spent * 1000 / BURSTS / (LINES - 1);
-}
-
-/** Gives microseconds for a line that is found by `indexOf` and copied by `slice`. */
-function sliceLines(): Promise<number> {
-  const burst = encoder.encode(LINE.repeat(LINES));
-  const began = performance.now();
-  let size = 0;
-  for (let i = 0; i < BURSTS; i++) {
-    for (let at = 0; at < burst.length;) {
-      const end = burst.indexOf(0x0a, at) + 1;
-      size += burst.slice(at, end).length;
-      at = end;
-    }
-  }
-  if (size !== BURSTS * burst.length) throw new Error("Cannot go on: bytes are missing");
-  return Promise.resolve((performance.now() - began) * 1000 / BURSTS / LINES);
-}
-
-/** Gives MiB per second, to or from a plain loop in a process of its own. */
+/** Gives the ms that `work` takes, to or from a plain loop in a process of its own. */
 async function transfer(
   action: "take" | "send",
   size: number,
   work: (conn: Deno.Conn) => PromiseLike<void>,
+  line = "x",
 ): Promise<number> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = new URL("servers/bulk_peer.ts", import.meta.url);
@@ -84,18 +47,65 @@ async function transfer(
       String(listener.addr.port),
       action,
       String(size),
+      line,
     ],
   }).spawn();
   const conn = await listener.accept();
   const began = performance.now();
   await work(conn);
-  const rate = size / 2 ** 20 / (performance.now() - began) * 1000;
+  const spent = performance.now() - began;
   await peer.status;
-  return rate;
+  return spent;
+}
+
+/** Gives microseconds for a line. */
+async function readLines(): Promise<number> {
+  const spent = await transfer(
+    "send",
+    LINES * LINE.length,
+    (conn) =>
+      new IOLoop().run(function* () {
+        const stream = new IOStream(conn);
+        for (let i = 0; i < LINES; i++) yield* stream.readUntil("\n");
+        stream.close();
+      }),
+    LINE,
+  );
+  return spent * 1000 / LINES;
+}
+
+/** Gives microseconds for a line that is found by `indexOf` and copied by `slice`. */
+async function sliceLines(): Promise<number> {
+  let lines = 0;
+  const spent = await transfer("send", LINES * LINE.length, async (conn) => {
+    const buffer = new Uint8Array(WRITE_SIZE);
+    let end = 0; // of what is in the buffer
+    for (let count; (count = await conn.read(buffer.subarray(end))) !== null;) {
+      end += count;
+      let start = 0;
+      for (let at; (at = buffer.indexOf(0x0a, start)) >= 0 && at < end; start = at + 1) {
+        lines += buffer.slice(start, at + 1).length > 0 ? 1 : 0;
+      }
+      buffer.copyWithin(0, start, end);
+      end -= start;
+    }
+    conn.close();
+  }, LINE);
+  if (lines !== LINES) throw new Error(`Cannot go on: ${lines} lines came`);
+  return spent * 1000 / LINES;
+}
+
+/** Gives MiB per second. */
+async function rate(
+  action: "take" | "send",
+  size: number,
+  work: (conn: Deno.Conn) => PromiseLike<void>,
+): Promise<number> {
+  return size / 2 ** 20 / await transfer(action, size, work) * 1000;
 }
 
 function sendByStream(size: number): Promise<number> {
-  return transfer("take", size, (conn) =>
+  return rate("take", size, (conn) =>
     new IOLoop().run(function* () {
       const stream = new IOStream(conn);
       const piece = new Uint8Array(WRITE_SIZE);
@@ -105,7 +115,7 @@ function sendByStream(size: number): Promise<number> {
 }
 
 function sendPlainly(size: number): Promise<number> {
-  return transfer("take", size, async (conn) => {
+  return rate("take", size, async (conn) => {
     const piece = new Uint8Array(WRITE_SIZE);
     for (let sent = 0; sent < size; sent += WRITE_SIZE) {
       for (let at = 0; at < WRITE_SIZE;) at += await conn.write(piece.subarray(at));
@@ -115,7 +125,7 @@ function sendPlainly(size: number): Promise<number> {
 }
 
 function takeByStream(size: number): Promise<number> {
-  return transfer("send", size, (conn) =>
+  return rate("send", size, (conn) =>
     new IOLoop().run(function* () {
       const stream = new IOStream(conn);
       const buffer = new Uint8Array(WRITE_SIZE);
@@ -125,7 +135,7 @@ function takeByStream(size: number): Promise<number> {
 }
 
 function takePlainly(size: number): Promise<number> {
-  return transfer("send", size, async (conn) => {
+  return rate("send", size, async (conn) => {
     const buffer = new Uint8Array(WRITE_SIZE);
     for (let got = 0; got < size;) got += (await conn.read(buffer)) ?? size;
     conn.close();
@@ -217,7 +227,7 @@ async function main(): Promise<void> {
   const idle = Number(values.idle);
   const works: Work[] = [
     {
-      name: "a line of 42 bytes that is buffered",
+      name: "a line of 42 bytes",
       unit: "us",
       digits: 3,
       stream: readLines,

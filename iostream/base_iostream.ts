@@ -756,7 +756,8 @@ export abstract class BaseIOStream
     const buffer = this.#buffer;
     const read = this.#pending?.read;
     const space = read?.kind === "into" && buffer.length === 0 ? this.#directSpace(read) : null;
-    const limit = Math.min(this.#readLimit() - buffer.length, this.readChunkSize);
+    const most = this.#wanted ? this.maxBufferSize : this.readChunkSize;
+    const limit = Math.min(most - buffer.length, this.readChunkSize);
     const ahead = read === undefined && this.#consumer === null;
     return this.#inFlight = this.#transport!.read(space ?? buffer.lend(limit, ahead));
   }
@@ -823,7 +824,8 @@ export abstract class BaseIOStream
     if (count === TOO_FAR) return Future.failed(this.#unsatisfiable(read as SearchRead));
     const result = this.#take(read, count);
     if (this.#state === State.ENDED) this.#afterAnswer(read);
-    else if (this.#channel.interest === IOLoop.NONE && this.#patience === 0) this.#updateInterest();
+    else if (this.#patience > 0) this.#patience = PATIENCE; // whoever reads is at it
+    else if (this.#channel.interest === IOLoop.NONE) this.#updateInterest();
     return Future.resolved(result as T);
   }
 
@@ -1141,21 +1143,20 @@ export abstract class BaseIOStream
       this.writing();
   }
 
-  #readLimit(): number {
-    const wanted = this.#consumer !== null
+  // Whether somebody waits for what the next read brings.
+  get #wanted(): boolean {
+    return this.#consumer !== null
       ? !this.#consumerPaused
       : this.#pending !== null && this.#pending.read.kind !== "streaming";
-    return wanted ? this.maxBufferSize : this.readChunkSize;
   }
 
   #updateInterest(): void {
     if (this.#state !== State.OPEN || this.#feeding || this.#oneWay === "write") return;
-    const limit = this.#readLimit();
-    if (this.#buffer.length < limit) this.#channel.want(READ);
-    else if (limit < this.maxBufferSize) this.#channel.want(IOLoop.NONE);
-    else {this.close(
-        new StreamBufferFullError("read", this.#buffer.length + 1, limit),
-      );}
+    const { length } = this.#buffer;
+    // Ahead of a slow reader large parts are read, not as little as it takes at a time.
+    if (!this.#wanted) this.#channel.want(length <= this.readChunkSize / 2 ? READ : IOLoop.NONE);
+    else if (length < this.maxBufferSize) this.#channel.want(READ);
+    else this.close(new StreamBufferFullError("read", length + 1, this.maxBufferSize));
   }
 
   #checkWritable(size: number): void {

@@ -32,6 +32,8 @@ export class ReadBuffer {
   // One for each connection: whoever sees the whole of it sees nothing of another peer's.
   #slab: Uint8Array = EMPTY;
   #slabUsed = 0;
+  #copied = 0; // bytes of the slab behind these that are a copy of bytes[#copiedFrom..]
+  #copiedFrom = -1; // where the last short message ended; -1 once bytes moved
 
   /** `chunkSize` is the most that one read is lent while the buffer is empty. */
   constructor(chunkSize: number) {
@@ -56,7 +58,7 @@ export class ReadBuffer {
     const length = this.end - this.start;
     if (length === 0) this.#lendEmpty(ahead);
     else if (this.bytes.length - this.end < Math.min(FIRST_SIZE, limit)) {
-      this.#makeRoom(length);
+      this.#makeRoom(length, ahead);
     }
     const size = Math.min(this.bytes.length - this.end, limit);
     this.#lent = size === this.bytes.length
@@ -104,8 +106,7 @@ export class ReadBuffer {
     this.start += count;
     if (count < bytes.length || count <= SMALL_SIZE) return bytes.slice(start, this.start);
     // The whole array, so nothing of it can be lent: it is given away instead of copied.
-    this.bytes = EMPTY;
-    this.start = this.end = 0;
+    this.#place(EMPTY, 0, 0);
     this.#useful = Math.max(this.#useful, 2 * count);
     return bytes;
   }
@@ -113,19 +114,15 @@ export class ReadBuffer {
   /** Copies out the next `count` bytes; if they are few, into an array buffer with others. */
   takeShort(count: number): Uint8Array {
     if (count > SLABBED) return this.take(count);
-    // Also a slab that somebody transferred to a worker is replaced: its length is 0.
-    if (this.#slab.length - this.#slabUsed < count) {
-      this.#slab = new Uint8Array(Math.max(FIRST_SIZE, Math.min(this.length, SLAB_SIZE)));
-      this.#slabUsed = 0;
+    if (this.start !== this.#copiedFrom || this.#copied < count || this.#slab.length === 0) {
+      this.#copy(count);
     }
-    const slab = this.#slab;
-    const { bytes, start } = this;
     const from = this.#slabUsed;
-    const to = from + count;
-    for (let i = 0; i < count; i++) slab[from + i] = bytes[start + i]!;
     this.start += count;
-    this.#slabUsed = to;
-    return slab.subarray(from, to);
+    this.#slabUsed += count;
+    this.#copied -= count;
+    this.#copiedFrom = this.start;
+    return new Uint8Array(this.#slab.buffer, from, count);
   }
 
   /** Moves bytes into `space`, as many as there are and fit, and tells how many. */
@@ -145,13 +142,31 @@ export class ReadBuffer {
       const length = this.length;
       const larger = new Uint8Array(front.length + length + FIRST_SIZE);
       larger.set(this.bytes.subarray(this.start, this.end), front.length);
-      this.bytes = larger;
-      this.start = front.length;
-      this.end = front.length + length;
+      this.#place(larger, front.length, front.length + length);
       if (this.#lent !== null) this.#away = true;
     }
-    this.start -= front.length;
+    this.#place(this.bytes, this.start - front.length, this.end);
     this.bytes.set(front, this.start);
+  }
+
+  // Copies the next `count` bytes into the slab. Behind a short message there is likely another
+  // one: then all that fits is copied at once.
+  #copy(count: number): void {
+    const { start, length } = this;
+    // Also a slab that somebody transferred to a worker is replaced: its length is 0.
+    if (this.#slab.length - this.#slabUsed < count) {
+      this.#slab = new Uint8Array(Math.max(FIRST_SIZE, Math.min(length, SLAB_SIZE)));
+      this.#slabUsed = 0;
+    }
+    const slab = this.#slab;
+    const used = this.#slabUsed;
+    if (start === this.#copiedFrom) {
+      this.#copied = Math.min(length, slab.length - used);
+      slab.set(this.bytes.subarray(start, start + this.#copied), used);
+    } else {
+      this.#copied = count;
+      for (let i = 0; i < count; i++) slab[used + i] = this.bytes[start + i]!;
+    }
   }
 
   #append(data: Uint8Array): void {
@@ -159,9 +174,7 @@ export class ReadBuffer {
     if (this.bytes.length - this.end < data.length) {
       const larger = new Uint8Array(Math.max(FIRST_SIZE, 2 * (length + data.length)));
       larger.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = larger;
-      this.start = 0;
-      this.end = length;
+      this.#place(larger, 0, length);
     }
     this.bytes.set(data, this.end);
     this.end += data.length;
@@ -177,21 +190,33 @@ export class ReadBuffer {
       size = Math.max(FIRST_SIZE, Math.min(size, this.#chunkSize));
       this.#useful = size;
     }
-    if (this.bytes.length !== size) this.bytes = new Uint8Array(size);
-    this.start = this.end = 0;
+    this.#place(this.bytes.length === size ? this.bytes : new Uint8Array(size), 0, 0);
   }
 
-  #makeRoom(length: number): void {
-    if (length <= this.bytes.length >> 1 && this.bytes.length >= FIRST_SIZE) {
-      this.bytes.copyWithin(0, this.start, this.end);
+  // Part of a message is there, at the end of the array or near it.
+  #makeRoom(length: number, ahead: boolean): void {
+    const { bytes } = this;
+    const grows = this.#full && !ahead && bytes.length < this.#chunkSize;
+    if (length <= bytes.length >> 1 && bytes.length >= FIRST_SIZE && !grows) {
+      bytes.copyWithin(0, this.start, this.end);
+      this.#place(bytes, 0, length);
     } else {
-      const size = Math.max(2 * this.bytes.length, FIRST_SIZE);
-      const larger = new Uint8Array(this.#full ? Math.max(size, this.#useful) : size);
-      larger.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = larger;
+      let size = Math.max(2 * bytes.length, FIRST_SIZE);
+      if (this.#full) size = Math.max(size, this.#useful);
+      if (grows && length <= this.#chunkSize >> 1) {
+        size = this.#useful = Math.min(size, this.#chunkSize);
+      }
+      const larger = new Uint8Array(size);
+      larger.set(bytes.subarray(this.start, this.end));
+      this.#place(larger, 0, length);
     }
-    this.start = 0;
-    this.end = length;
+  }
+
+  #place(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.#copiedFrom = -1;
   }
 }
 

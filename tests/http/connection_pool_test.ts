@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type Place, Pool, type PoolLimits } from "../../http/connection_pool.ts";
+import { seeded } from "../_seeded.ts";
 
 const LIMITS: PoolLimits = {
   maxActive: 2,
@@ -160,8 +161,7 @@ Deno.test("Pool.forget() forgets an idle connection, and knows nothing of others
 
 // What must hold whatever happens: limits, order within a key, no place that waits for nothing.
 Deno.test("Pool holds its limits and forgets nobody, in any order of events", () => {
-  let seed = 1;
-  const random = (below: number) => (seed = seed * 48271 % 2147483647) % below;
+  const random = seeded(1);
   for (let round = 0; round < 200; round++) {
     const limits = { maxActive: 1 + random(4), maxActivePerKey: 1 + random(3) };
     const its = pool({ ...limits, maxIdle: random(4), maxIdlePerKey: random(3) });

@@ -6,6 +6,7 @@ import {
   type MultipartDecoderOptions,
   parseMultipartFormData,
 } from "../../http/mod.ts";
+import { seeded } from "../_seeded.ts";
 import { bytesOf, cutsOf } from "./_cuts.ts";
 
 type Seen = [name: string, filename: string, contentType: string, content: string][];
@@ -141,11 +142,7 @@ Deno.test("MultipartDecoder reads what a random mix of its tokens is, as one tha
     "--1234--",
     "\r\n--1234",
   ];
-  let seed = 7;
-  const random = (n: number) => {
-    seed = (seed * 1103515245 + 12345) & 0x7fffffff;
-    return (seed >> 8) % n;
-  };
+  const random = seeded(7);
   for (let round = 0; round < 3000; round++) {
     let data = random(2) === 0 ? part("z") : "";
     for (let i = random(12); i >= 0; i--) data += tokens[random(tokens.length)];

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import { HTTPInputError } from "../../http/errors.ts";
 import type { RequestHead } from "../../http/request_head.ts";
 import { RequestParser, type RequestParserOptions } from "../../http/request_parser.ts";
+import { seeded } from "../_seeded.ts";
 import { bytesOf, cutsOf } from "./_cuts.ts";
 
 type Outcome = { head: Partial<RequestHead>; end: number } | { status: number } | "incomplete";
@@ -645,8 +646,7 @@ Deno.test("parse() gives a head or HTTPInputError for any bytes", () => {
     "Content-Length: 1",
     "?",
   ];
-  let seed = 1;
-  const random = (below: number) => (seed = seed * 48_271 % 2_147_483_647) % below;
+  const random = seeded(1);
   for (let round = 0; round < 2_000; round++) {
     let text = round % 2 === 0 ? "GET / HTTP/1.1\r\nHost: a\r\n" : "";
     for (let words = random(12); words >= 0; words--) {

@@ -1,16 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { Timeout, TimeoutHeap } from "../../ioloop/timeout_heap.ts";
-
-/** A generator of numbers below `limit` that repeats from run to run. */
-function makeRandom(seed: number): (limit: number) => number {
-  return (limit) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return seed % limit;
-  };
-}
+import { seeded } from "../_seeded.ts";
 
 Deno.test("TimeoutHeap.takeDue() gives what a sorted list would, whatever was removed", () => {
-  const random = makeRandom(1);
+  const random = seeded(1);
   for (let round = 0; round < 50; round++) {
     const heap = new TimeoutHeap();
     const added: Timeout[] = [];

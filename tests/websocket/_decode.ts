@@ -84,12 +84,3 @@ export function everyCut(length: number): number[][] {
   );
   return [[], places, ...places.map((at) => [at])];
 }
-
-/** Numbers from 0 up to `below`, the same ones for the same seed. */
-export function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return Math.floor(state / 0x100000000 * below);
-  };
-}

@@ -21,7 +21,8 @@ import {
   WebSocketConnection,
   type WebSocketReceiver,
 } from "../../websocket/mod.ts";
-import { everyCut, join, seeded } from "./_decode.ts";
+import { seeded } from "../_seeded.ts";
+import { everyCut, join } from "./_decode.ts";
 import { masked } from "./_raw_client.ts";
 
 const Z_SYNC_FLUSH = 2;

@@ -7,7 +7,8 @@ import {
   FrameEvent,
 } from "../../websocket/frame_decoder.ts";
 import { encodeClose, encodeFrame, type FrameOptions } from "../../websocket/frame_encoder.ts";
-import { decode, everyCut, join, seeded, type Seen } from "./_decode.ts";
+import { seeded } from "../_seeded.ts";
+import { decode, everyCut, join, type Seen } from "./_decode.ts";
 
 const encoder = new TextEncoder();
 const MASK = Uint8Array.of(0x9a, 0x03, 0x7e, 0xc1);
