@@ -731,6 +731,17 @@ export abstract class BaseIOStream
     this.#flushSoon();
   }
 
+  /**
+   * Queues two bytes and a short ASCII text behind them, without a Future; the stream must be
+   * open. Of any other text it queues nothing and returns false. @ignore
+   */
+  _writeShortAscii(first: number, second: number, text: string): boolean {
+    if (!this.#outgoing().addShortAscii(first, second, text)) return false;
+    this.#queued += 2 + text.length;
+    this.#flushSoon();
+    return true;
+  }
+
   /** Queues latin-1 text without a Future; the stream must be open. @ignore */
   _writeLatin1(text: string): void {
     this.#queued += this.#outgoing().addLatin1(text);

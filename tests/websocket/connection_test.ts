@@ -119,14 +119,19 @@ Deno.test("WebSocketConnection reads and answers bytes cut anywhere", async () =
 
 Deno.test("send() frames text and bytes of every length around its thresholds", async () => {
   await connected(async ({ connection, read }) => {
-    for (const size of [0, 1, 125, 126, 1362, 1363, 4085, 4086, 4087, 60000]) {
+    for (const size of [0, 1, 64, 65, 125, 126, 1362, 1363, 4085, 4086, 4087, 60000]) {
       connection.send("x".repeat(size), false);
       assertEquals(await read(), encodeFrame(Opcode.TEXT, utf8("x".repeat(size))));
       connection.send(new Uint8Array(size).fill(5), true);
       assertEquals(await read(), encodeFrame(Opcode.BINARY, new Uint8Array(size).fill(5)));
     }
-    connection.send("\u4e16".repeat(1363), false);
-    assertEquals(await read(), encodeFrame(Opcode.TEXT, utf8("\u4e16".repeat(1363))));
+    for (const text of ["\u00e9", `${"x".repeat(63)}\u4e16`, "\u4e16".repeat(1363), "\ud800"]) {
+      connection.send("before", false);
+      connection.send(text, false);
+      connection.send("behind", false);
+      const frames = ["before", text, "behind"].map((t) => encodeFrame(Opcode.TEXT, utf8(t)));
+      assertEquals(await read(), join(...frames));
+    }
     connection.send("\u00e9", true);
     assertEquals(await read(), encodeFrame(Opcode.BINARY, utf8("\u00e9")));
   });
