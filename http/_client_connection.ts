@@ -177,10 +177,8 @@ export class ClientConnection implements StreamConsumer, BodySinkOwner {
   ref(keeps: boolean): void {
     if (keeps === this.#refs) return;
     this.#refs = keeps;
-    const { conn } = this.stream;
-    if (conn === null || !("unref" in conn)) return;
-    if (keeps) (conn as Deno.Conn).ref();
-    else (conn as Deno.Conn).unref();
+    if (keeps) this.stream.conn?.ref?.();
+    else this.stream.conn?.unref?.();
   }
 
   /** Hands over the stream, with what came and was not read. */

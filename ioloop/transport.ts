@@ -17,4 +17,8 @@ export interface Transport {
   close(): void;
   /** Ends the sending direction; the peer reads the end of the stream. */
   closeWrite(): Promise<void>;
+  /** Has what is in flight keep the process running, as it does at first. */
+  ref?(): void;
+  /** Lets the process end although something is in flight. */
+  unref?(): void;
 }

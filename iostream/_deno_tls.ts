@@ -70,6 +70,16 @@ export class DenoTls implements TlsTransport {
     this.#opening.catch(() => this.#plain).then((conn) => conn?.close()).catch(() => {});
   }
 
+  /** See {@linkcode Transport.ref}. */
+  ref(): void {
+    this.#conn?.ref();
+  }
+
+  /** See {@linkcode Transport.unref}; of no use before the handshake is done. */
+  unref(): void {
+    this.#conn?.unref();
+  }
+
   async #whenOpen<T>(use: (conn: Deno.TlsConn) => Promise<T>): Promise<T> {
     await this.handshake();
     return await use(this.#conn!);

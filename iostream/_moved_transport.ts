@@ -38,6 +38,14 @@ export class MovedTransport implements Transport {
     return this.#transport.closeWrite();
   }
 
+  ref(): void {
+    this.#transport.ref?.();
+  }
+
+  unref(): void {
+    this.#transport.unref?.();
+  }
+
   async #takeArriving(
     arriving: Promise<Uint8Array | null>,
     buffer: Uint8Array,

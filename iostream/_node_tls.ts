@@ -141,6 +141,16 @@ export class NodeTls implements TlsTransport {
     else this.#socket!.end(() => this.#freeAfterTickets());
   }
 
+  /** See {@linkcode Transport.ref}. */
+  ref(): void {
+    this.#plain.ref?.();
+  }
+
+  /** See {@linkcode Transport.unref}. */
+  unref(): void {
+    this.#plain.unref?.();
+  }
+
   /** Sets TCP_NODELAY; ignored where the plain transport has no such thing. */
   setNoDelay(value: boolean): void {
     if ("setNoDelay" in this.#plain) (this.#plain as Deno.TcpConn).setNoDelay(value);

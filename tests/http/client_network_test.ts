@@ -449,36 +449,55 @@ Deno.test("networkInterface is the address to connect from", () =>
     await server.shutdown();
   }));
 
-Deno.test("an idle connection does not keep the process running", async () => {
+Deno.test("an idle connection does not keep the process running", () =>
+  answering(() => answer("ok"), ({ url }) => assertEndsAlone(url())));
+
+Deno.test("an idle TLS connection does not keep the process running, in either engine", () =>
+  answering(() => answer("ok"), async ({ server }) => {
+    await assertEndsAlone(httpsUrl(server), CA);
+    await assertEndsAlone(httpsUrl(server), { validateCert: false });
+  }, TLS));
+
+Deno.test("an idle TLS connection in a tunnel does not keep the process running", () =>
+  answering(() => answer("ok"), async ({ server }) => {
+    const proxy = new Proxy();
+    await assertEndsAlone(httpsUrl(server), { ...proxy.options, ...CA });
+    proxy.stop();
+  }, TLS));
+
+function httpsUrl({ port }: { port: number }): string {
+  return `https://127.0.0.1:${port}/`;
+}
+
+// Runs a program that fetches and does nothing more.
+async function assertEndsAlone(url: string, options: object = {}): Promise<void> {
   const program = `
     import { IOLoop } from "./ioloop/mod.ts";
-    import { AsyncHTTPClient, HTTPHeaders, HTTPServer } from "./http/mod.ts";
+    import { AsyncHTTPClient } from "./http/mod.ts";
     await new IOLoop().run(async () => {
       const client = AsyncHTTPClient.create();
-      const response = await client.fetch(Deno.args[0]);
+      const response = await client.fetch(Deno.args[0], JSON.parse(Deno.args[1]));
       console.log(response.code, client);
     });
   `;
-  await answering(() => answer("ok"), async ({ url }) => {
-    const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-net", "-", url()],
-      cwd: new URL("../../", import.meta.url),
-      stdin: "piped",
-      stdout: "piped",
-    });
-    const child = command.spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(program));
-    await writer.close();
-    const began = performance.now();
-    const { code, stdout } = await child.output();
-    assertEquals([code, new TextDecoder().decode(stdout)], [
-      0,
-      "200 SimpleAsyncHTTPClient { 0 active, 0 waiting, 1 idle }\n",
-    ]);
-    assert(performance.now() - began < 15_000);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", "-", url, JSON.stringify(options)],
+    cwd: new URL("../../", import.meta.url),
+    stdin: "piped",
+    stdout: "piped",
   });
-});
+  const child = command.spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(program));
+  await writer.close();
+  const began = performance.now();
+  const { code, stdout } = await child.output();
+  assertEquals([code, new TextDecoder().decode(stdout)], [
+    0,
+    "200 SimpleAsyncHTTPClient { 0 active, 0 waiting, 1 idle }\n",
+  ]);
+  assert(performance.now() - began < 15_000);
+}
 
 Deno.test("a TLS connection that ends without a word cuts off a body without length", async () => {
   const withoutLength = "HTTP/1.1 200 OK\r\n\r\nhalf";
