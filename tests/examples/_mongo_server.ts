@@ -3,6 +3,7 @@
 import { deserialize, type Document, Long } from "bson";
 import { decodeHead, encodeMessage, HEAD } from "../../examples/asyncmongo/wire.ts";
 import { sleep } from "../../gen/mod.ts";
+import { Future } from "../../ioloop/mod.ts";
 import { type IOStream, TCPServer } from "../../iostream/mod.ts";
 
 export class MongoServer extends TCPServer {
@@ -13,6 +14,8 @@ export class MongoServer extends TCPServer {
   /** How many commands are at work, and the most of them. */
   readonly atWork = { now: 0, most: 0 };
   readonly cursors = new Map<number, Document[]>();
+  /** What each getMore waits for. */
+  hold: Future<void> = Future.resolved(undefined);
   #documents: Document[] = [];
   #lastCursor = 0;
 
@@ -25,6 +28,7 @@ export class MongoServer extends TCPServer {
       this.commands.push(name);
       this.atWork.most = Math.max(this.atWork.most, ++this.atWork.now);
       if (name === "slow") yield* sleep(command["slow"]);
+      if (name === "getMore") yield this.hold;
       this.atWork.now--;
       if (name === "breakOff") return stream.close();
       if (name === "lie") stream.write(encodeMessage(id, { ok: 1 }, requestId + 1));

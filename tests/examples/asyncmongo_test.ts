@@ -12,8 +12,8 @@ import {
   WireError,
 } from "../../examples/asyncmongo/wire.ts";
 import { type CoroutineGenerator, Multi } from "../../gen/mod.ts";
-import { IOLoop } from "../../ioloop/mod.ts";
-import { StreamClosedError } from "../../iostream/mod.ts";
+import { Future, IOLoop } from "../../ioloop/mod.ts";
+import { IOStream, StreamClosedError } from "../../iostream/mod.ts";
 import type { Application } from "../../web/mod.ts";
 import { ask, until } from "../http/_raw_client.ts";
 import { MongoServer } from "./_mongo_server.ts";
@@ -145,6 +145,27 @@ Deno.test("the guest book goes with the official driver, too", () =>
     yield client.close();
     assertEquals(server.commands.filter((name) => name === "getMore").length, 1);
     assertEquals(server.cursors.size, 0);
+  }));
+
+Deno.test("the official driver's cursor is closed when the browser has left", () =>
+  withMongo(function* (_, server) {
+    const { port } = server.addresses[0] as Deno.NetAddr;
+    const client = new OfficialClient(`mongodb://127.0.0.1:${port}`, { serverApi: "1" });
+    const names = Array.from({ length: 1000 }, (_, at) => ({ name: `guest ${at}` }));
+    yield client.db("book").collection("guests").insertMany(names);
+    const http = makeOfficialGuestBook(client).listen(0, "127.0.0.1");
+    server.hold = new Future();
+    const browser = yield* IOStream.connect(http.addresses[0] as Deno.NetAddr);
+    browser.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    yield* browser.readUntil("guest 99\n");
+    yield until(() => server.commands.includes("getMore"));
+    assertEquals(server.cursors.size, 1);
+    browser.close();
+    yield until(() => server.commands.includes("killCursors"));
+    assertEquals(server.cursors.size, 0);
+    server.hold.setResult();
+    yield* http.shutdown();
+    yield client.close();
   }));
 
 function* signAndRead(application: Application): CoroutineGenerator {
