@@ -239,6 +239,7 @@ export abstract class BaseIOStream
   readonly #buffer: ReadBuffer;
   #inFlight: Promise<number | null> | null = null; // the last read of the transport
   #direct: IntoRead | null = null; // whose space that read fills
+  #sated = false; // enough was read ahead, and less than half of that was taken since
   #patience = 0; // microtasks until the stream reads ahead for nobody; 0: it does not wait
   #pending: PendingRead | null = null; // at most one of #pending and #consumer
   #consumer: StreamConsumer | null = null;
@@ -1164,10 +1165,18 @@ export abstract class BaseIOStream
   #updateInterest(): void {
     if (this.#state !== State.OPEN || this.#feeding || this.#oneWay === "write") return;
     const { length } = this.#buffer;
-    // Ahead of a slow reader large parts are read, not as little as it takes at a time.
-    if (!this.#wanted) this.#channel.want(length <= this.readChunkSize / 2 ? READ : IOLoop.NONE);
+    if (!this.#wanted) this.#channel.want(this.#readsAhead(length) ? READ : IOLoop.NONE);
     else if (length < this.maxBufferSize) this.#channel.want(READ);
     else this.close(new StreamBufferFullError("read", length + 1, this.maxBufferSize));
+  }
+
+  // Whether more is read for nobody: until the buffer is full, and then when half of it was
+  // taken. So large parts are read ahead of a slow reader, not as little as it takes at a time.
+  #readsAhead(length: number): boolean {
+    const most = this.readChunkSize;
+    if (length <= most / 2) this.#sated = false;
+    else if (length >= most - most / 16) this.#sated = true;
+    return !this.#sated;
   }
 
   #checkWritable(size: number): void {

@@ -282,7 +282,7 @@ inMemory(
       while (taken < data.length) taken += await peer.write(data.subarray(taken, taken + 10));
     })().catch(() => {}); // the test closes it
     await pause();
-    assert(taken > 500 && taken <= 1020, `${taken}`);
+    assert(taken > 930 && taken <= 1020, `${taken}`);
   },
   { readChunkSize: 1000 },
   10,

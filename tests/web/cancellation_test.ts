@@ -38,11 +38,12 @@ async function askAndLeave(
   way: string,
   method: string,
   ended: string,
+  behind = "",
 ): Promise<number> {
   events = [];
   times = [];
   using client = await RawClient.connect(port);
-  await client.send(`${WAYS[way]}${method} / HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await client.send(`${WAYS[way]}${method} / HTTP/1.1\r\nHost: x\r\n\r\n${behind}`);
   await sleep(WHILE_MS);
   const left = performance.now();
   client.close();
@@ -87,6 +88,17 @@ onEachWay("its coroutine is cancelled and its finally runs", Sleeping, async (se
   await sleep(20);
   assertEquals(events.toSorted(), ["finally", "onConnectionClose"]);
 });
+
+// What a client sends behind a request waits, up to some 60 KB; further bytes stay in the kernel,
+// and the end with them.
+Deno.test("RequestHandler is cancelled when its client leaves, many requests behind it or not", () =>
+  serve([["/", Sleeping], ["/quick", Quick]], async (served) => {
+    for (const size of [1000, 20_000, 33_000, 50_000, 60_000]) {
+      const request = WAYS["resets the connection"]!;
+      const behind = request.repeat(size / request.length);
+      assert(await askAndLeave(served, "closes", "GET", "finally", behind) < SOON_MS);
+    }
+  }));
 
 class Unwinding extends RequestHandler {
   override *get(): CoroutineGenerator {
