@@ -48,5 +48,5 @@ export class PostgresServer implements AsyncDisposable {
 async function asOrdinaryUser(program: string, args: readonly string[]): Promise<void> {
   const path = `${postgresPrograms}/${program}`;
   if (Deno.uid() !== 0) await run(path, args);
-  else await run("runuser", ["-u", "postgres", "--", path, ...args]);
+  else await run("/usr/sbin/runuser", ["-u", "postgres", "--", path, ...args]);
 }
