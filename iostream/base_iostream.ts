@@ -311,8 +311,9 @@ export abstract class BaseIOStream
    * Reads up to and including `delimiter`. Beyond `maxBytes` the stream is closed: the read
    * fails with {@linkcode StreamClosedError} whose cause is {@linkcode UnsatisfiableReadError}.
    *
-   * Short results of one stream share an `ArrayBuffer`: take a copy (`slice()`) before you use
-   * the `buffer` of one, transfer it, or send it to a worker, which sends the whole of it.
+   * Short results of one stream share an `ArrayBuffer` with each other, and with what comes
+   * behind them: take a copy (`slice()`) before you use the `buffer` of one, transfer it, or
+   * send it to a worker, which sends the whole of it.
    *
    * @throws {Error} when a read is pending.
    * @throws {StreamClosedError} when the stream is closed and its buffer does not have it.

@@ -233,6 +233,24 @@ inMemory("goes back to a small buffer when it idles after 1 MiB", async (stream,
   }
 });
 
+inMemory("lends little for what comes behind a large message and nobody reads", async (
+  stream,
+  peer,
+  near,
+) => {
+  let asked = 0;
+  spyOnReads(near, (space) => asked = space.buffer.byteLength);
+  const message = stream.readBytes(1024 * 1024);
+  await send(peer, new Uint8Array(1024 * 1024));
+  await message;
+  await pause();
+  await send(peer, new Uint8Array(asked)); // it fills what was lent
+  await pause();
+  await send(peer, new Uint8Array(300));
+  await pause();
+  assert(asked <= 4096, `${asked}`);
+});
+
 // Nearly every read of many lines ends within one. Each asked for 1 KiB then, for ever.
 inMemory("reads more at a time also while a part of a line is left", async (stream, peer, near) => {
   let reads = 0;
